@@ -47,7 +47,7 @@ from pathlib import Path
 HELD_OUT = 1000  # examples kept for evaluation
 BODY_CHARACTERS = 400  # kept of each mail
 PASSAGE_CHARACTERS = (1200, 1600)  # a passage of an address ends with the sentence that reaches the first number, and never exceeds the second
-PASSAGES = 24  # taken of each address, at most
+PASSAGES = 24  # taken from each address, at most
 
 # target file -> SHA-256 of its bytes
 FILES = {
@@ -286,7 +286,7 @@ def fetch_junk_mail(folder):
 
 
 def passages(text):
-    """Split a text into passages of whole sentences. What is left at its end is too short for one."""
+    """Split a text into passages of whole sentences. What is left at the end is too short for a passage, and is dropped."""
     least, most = PASSAGE_CHARACTERS
     passage = ""
     for sentence in re.split(r"(?<=[.!?]) ", one_line(text)):

@@ -20,7 +20,7 @@ const fake = process.env['POCKETLLM_ENGINE'] === 'fake';
 const packageDir = here(fake ? 'tests/out/lib' : 'lib');
 const siteDir = here(fake ? 'tests/out/site' : 'dist');
 
-/** The generated modules by the names that the package imports: the one that computes on the GPU, and the one that uses the processor. */
+/** The generated modules, by the names that the package imports: one computes on the GPU, and one on the processor. */
 const ENGINES: Readonly<Record<string, string>> = { 'pocketllm-engine': 'pocketllm', 'pocketllm-engine-cpu': 'pocketllm_cpu' };
 
 /**
@@ -95,7 +95,7 @@ const pageBuild: UserConfig = {
 
 export default defineConfig(({ mode }) => {
   if (mode === 'package') return packageBuild;
-  // Much of a test's time is waiting, so two files run side by side. The timeouts are long, so that a test does not fail when other
+  // Tests spend much of their time waiting, so two files run in parallel. The timeouts are long, so that a test does not fail when other
   // programs use the processor.
   return {
     ...pageBuild,

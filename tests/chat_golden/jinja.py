@@ -2,7 +2,7 @@
 
     python jinja.py                      writes jinja.json
 
-Needs `transformers`. The date is fixed to 26 July 2024. Templates that only say what Jinja2 refuses are left out, unless a model may meet them.
+Needs `transformers`. The date is fixed to 26 July 2024. Templates that Jinja2 refuses are left out, unless a model may contain them.
 """
 import datetime
 import json

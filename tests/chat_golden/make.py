@@ -68,7 +68,7 @@ HEADERS = """{{- bos_token }}
 {%- endif %}
 """
 
-# Turns that must alternate, another name for the assistant, an error message, and the tags that mark answers.
+# Turns that must alternate, a different name for the assistant, an error message, and the tags that mark answers.
 STRICT = """{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}
 {% for message in messages %}
     {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) -%}
@@ -163,7 +163,7 @@ CALLING = [
     {"role": "tool", "name": "time", "tool_call_id": "000000001", "content": {"hour": 7, "zone": "utc"}},
     {"role": "assistant", "content": "Seven.", "reasoning": "  So it is. "},
 ]
-# Conversations with everything that a row may have beside roles and texts.
+# Conversations with everything that a row may have besides roles and texts.
 ROWS = [{"messages": messages} for messages in CONVERSATIONS] + [
     {"messages": CALLING},
     {"messages": CALLING, "tools": [WEATHER, TIME]},
@@ -201,7 +201,7 @@ def golden(name, template):
 
 
 def write(path, goldens):
-    """A line a case."""
+    """JSON with one line per case."""
     def written(golden):
         head = json.dumps({key: value for key, value in golden.items() if key != "cases"}, ensure_ascii=False)
         cases = ",\n".join(json.dumps(case, ensure_ascii=False) for case in golden["cases"])
@@ -293,7 +293,7 @@ TAGGED = r"""{%- if tools %}
     {%- endif %}
 {%- endif %}"""
 
-# Headers with a date, tools in the first user turn as indented JSON, and one call a turn.
+# Headers with a date, tools in the first user turn as indented JSON, and one call per turn.
 ONE_CALL = r"""{{- bos_token }}
 {%- if custom_tools is defined %}
     {%- set tools = custom_tools %}
@@ -541,7 +541,7 @@ over lines -#}
   {%- if reasoning_mode == "/no_think" -%}{{ "<think>\n\n</think>\n" }}{%- endif -%}
 {%- endif -%}"""
 
-# The system message before the first question, another name for the assistant, and content as parts.
+# The system message before the first question, a different name for the assistant, and content as parts.
 PARTS = r"""{{ bos_token }}
 {%- if messages[0]['role'] == 'system' -%}
     {%- if messages[0]['content'] is string -%}

@@ -2,36 +2,37 @@
 
     python tests/golden/adapters.py
 
-(Not called peft.py: a script's own folder comes first where Python looks for `import peft`.) README.md beside this file says
-what the files hold. What peft 0.21 and transformers 5 do, and so what ours has to do:
+(It is not called peft.py, because `import peft` would then find this file: a script's own folder comes first.) README.md beside this
+file says what the files hold. What peft 0.21 and transformers 5 do, and what our code must therefore do:
 
 **LoRA.** y = W x + b + scale * B (A x), scale = alpha / r, or alpha / sqrt(r) with rsLoRA. A is [r, inputs], B [outputs, r].
 
 **Prefix.** `prompt_embeddings` is [virtual tokens, layers * 2 * kv_heads * head_dim]. peft views a row as [layers * 2, kv_heads, head_dim]:
-entry 2 l is the key of layer l, 2 l + 1 its value, and hands them to the model as a filled cache (`past_key_values`). From there on
-they are what earlier tokens would have left in it:
-- keys are used as they stand: no rotary turn, no projection, no bias;
+entry 2 l is the key of layer l, 2 l + 1 its value, and hands them to the model as a filled cache (`past_key_values`). From there on,
+they act as if earlier tokens had left them there:
+- keys are used as they are: no rotation, no projection, no bias;
 - position of token i of a sequence = number of virtual tokens + i, for learned positions (bert, opt; roberta from its own offset)
-  and rotary ones, so a sequence may be that much shorter at most;
-- every token sees all of the prefix: in a causal model before those tokens that it sees anyway, in a masked one (bert, roberta: their
-  attention over a cache is bidirectional) beside all tokens of its sequence;
-- a batch without padding needs no attention mask; the result is the same with one of ones.
+  and for rotary ones, so the maximum length of a sequence is shorter by that number;
+- every token sees the whole prefix: in a causal model, before the tokens that it sees anyway; in a masked one (bert, roberta: their
+attention over a cache is bidirectional), besides all tokens of its sequence;
+- a batch without padding needs no attention mask; with a mask of ones, the result is the same.
 peft has no task type for masked language models. FEATURE_EXTRACTION hands keys and values over in the same way and returns the model's
-own output, logits included; CAUSAL_LM fails on such a model (no `prepare_inputs_for_generation`), no task type at all too (KeyError).
+own output, logits included. CAUSAL_LM fails on such a model (no `prepare_inputs_for_generation`), and so does no task type at all (KeyError).
 `check_prefix` asserts all this against past_key_values given to the model directly.
 
-**Directions.** T is the number of the base model's tensors. The adapter's have the ordinals after them, in f32: of the i-th adapted linear
-layer A has T + 2 i and B T + 2 i + 1, counted layer by layer and in each as `ORDER` has them; of a prefix the keys of layer l,
-[virtual tokens, kv_heads * head_dim], have T + 2 l and the values T + 2 l + 1. z is drawn from them as mezo.py says.
+**Directions.** T is the number of the base model's tensors. The adapter's tensors, in f32, have the ordinals after them. For the i-th
+adapted linear layer, A has T + 2 i and B has T + 2 i + 1; linear layers are counted layer by layer, and within a layer in the order of
+`ORDER`. For a prefix, the keys of layer l, [virtual tokens, kv_heads * head_dim], have T + 2 l and the values T + 2 l + 1. z is drawn
+from these ordinals as mezo.py says.
 
-**Bases.** `f32`: the weights as they are in the file. `f16`: every matrix rounded to f16. `q8`, `q4`: every matrix whose width is a multiple of 32
-through gguf's Q8_0 or Q4_0 and back, others rounded to f16. Vectors (biases, norms) stay f32. All arithmetic is f32.
+**Bases.** `f32`: the weights as they are in the file. `f16`: every matrix rounded to f16. `q8`, `q4`: every matrix whose width is a multiple
+of 32 is converted to gguf's Q8_0 or Q4_0 and back, and the others are rounded to f16. Vectors (biases, norms) stay f32. All arithmetic is f32.
 A block of 32 elements x, in f32:
     Q8_0    d = max |x| / 127;  q = x * (1 / d), to the nearest integer, halves away from 0
     Q4_0    d = m / -8, m the element of the largest magnitude (the first of equals), with its sign;  q = min(15, trunc(x * (1 / d) + 8.5))
-with 0 in the place of 1 / d where d is 0; d is rounded to f16 only when it is stored. Back: d * q, and d * (q - 8). `quantized` in
-expected.json has the SHA-256 of each matrix's blocks as GGUF stores them: d, then 32 bytes, or 16 bytes with elements i and i + 16 in the low and
-the high half of byte i.
+    If d is 0, 0 takes the place of 1 / d. d is rounded to f16 only when it is stored. The values are then d * q for Q8_0 and d * (q - 8) for
+    Q4_0. `quantized` in expected.json has the SHA-256 of each matrix's blocks as GGUF stores them: d, then 32 bytes for Q8_0, or 16 bytes for
+    Q4_0, with elements i and i + 16 in the low and the high half of byte i.
 """
 
 import hashlib
@@ -84,7 +85,7 @@ QUERY_VALUE = {
     "bert": ["query", "value"], "roberta": ["query", "value"], "opt": ["q_proj", "v_proj"], "llama": ["q_proj", "v_proj"],
     "gpt2": ["c_attn"],
 }  # fmt: skip
-# With the MLP: a list, a list of whole names' ends, a pattern.
+# With the MLP, in the forms that peft accepts: a list, a list of the ends of full names, and a pattern.
 WIDE = {
     "bert": ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"],
     "roberta": r".*\.encoder\.layer\.\d+\.(attention\.self\.value|intermediate\.dense|output\.dense)",
@@ -127,7 +128,7 @@ def blocks_llama():
 
 
 def as_stored(weight, dtype):
-    """A parameter as a base of this format gives it back."""
+    """A parameter after it was stored in a base of this format."""
     if dtype == "f32" or weight.dim() != 2:
         return weight
     if dtype in TYPES and weight.shape[1] % 32 == 0:
@@ -137,7 +138,7 @@ def as_stored(weight, dtype):
 
 
 def block_digests(path):
-    """Of each matrix whose rows are whole blocks."""
+    """The hashes of each matrix whose rows are whole blocks."""
     matrices = {name: w.numpy().astype(np.float32) for name, w in load_file(path / "model.safetensors").items() if w.dim() == 2}
     return {
         name: {d: hashlib.sha256(gguf.quants.quantize(w, TYPES[d]).tobytes()).hexdigest() for d in TYPES}
@@ -183,7 +184,7 @@ def configuration(model, adapter):
 
 
 def parameters(model):
-    """The adapter's parameters, in the order of their ordinals; for a prefix, the one that holds all."""
+    """The adapter's parameters, in the order of their ordinals; for a prefix, the one parameter that holds all values."""
     named = dict(model.named_parameters())
     if model.active_peft_config.is_prompt_learning:
         return [named["prompt_encoder.default.embedding.weight"]]
@@ -197,7 +198,7 @@ def parameters(model):
 
 
 def split(model, values):
-    """Parameters' values as the tensors that have ordinals."""
+    """The values of the parameters, as the tensors that have ordinals."""
     if not model.active_peft_config.is_prompt_learning:
         return values
     return [part.copy() for part in np.split(values[0], 2 * model.config.num_hidden_layers, axis=1)]
@@ -265,7 +266,7 @@ def write_gguf(folder, base):
 
 
 def check_prefix(base, model, ids):
-    """peft's own result is that of the cache given directly, with a mask and without one."""
+    """Asserts that peft's own result is that of the cache given directly, with and without a mask."""
     config = model.config
     rows = parameters(model)[0].detach()
     heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
@@ -276,7 +277,7 @@ def check_prefix(base, model, ids):
         for options in ({}, {"attention_mask": torch.ones(1, VIRTUAL_TOKENS + ids.shape[1])}):
             cache = DynamicCache([(parts[2 * l], parts[2 * l + 1]) for l in range(config.num_hidden_layers)])
             assert torch.equal(base(input_ids=ids, past_key_values=cache, **options).logits, expected)
-        # The positions are those after the prefix, whoever names them.
+        # The positions after the prefix give the same result when they are passed explicitly.
         if kind_of(model) != "opt":
             first = config.pad_token_id + 1 if kind_of(model) == "roberta" else 0
             positions = first + VIRTUAL_TOKENS + torch.arange(ids.shape[1])[None]
@@ -288,7 +289,7 @@ def check_prefix(base, model, ids):
 
 
 def objective(model, base_name):
-    """A batch, and the function of a model that gives its loss."""
+    """A batch, and a function that computes its loss with a model."""
     vocab = model.config.vocab_size
     if kind_of(model) in CAUSAL:
         sequences = random_cases(vocab, (9, 2, 14), 41)
@@ -344,7 +345,7 @@ def golden(base_name, adapter, dtypes, logits_of, lengths, seed):
 
 
 def golden_patterns(base_name, seed):
-    """An adapter whose modules have different ranks and scales: its logits."""
+    """The logits of an adapter whose modules have different ranks and scales."""
     name = base_name + "-lora-patterns"
     folder = FOLDER / name
     write_adapter(folder, base_name, "lora-patterns", seed)
@@ -357,7 +358,7 @@ def golden_patterns(base_name, seed):
 
 
 def golden_saved(name, model, seed, **options):
-    """An adapter that also contains tensors of the base model: its logits. The base is the model without what only the adapter has."""
+    """The logits of an adapter that also contains tensors of the base model. The base is the model without what only the adapter has."""
     folder = FOLDER / name
     base_name = {"llama-lora-saved": "llama-untied"}.get(name, name.split("-")[0])
     targets = QUERY_VALUE[base_name.split("-")[0]]

@@ -2,8 +2,8 @@
 
     python tests/golden/directions.py
 
-`frozen_a`: the two losses of a step of which only LoRA's B is part, for adapters that adapters.py has written. The directions are
-those of adapters.py, of B only.
+`frozen_a`: the two losses of a step that trains only LoRA's B, for adapters that adapters.py has written. The directions are those of
+adapters.py, for B only.
 
 `adam_values`: Adam with given projected gradients. numpy computes it as src/zo/optimizer.rs says, in f64 with one rounding for each
 operation, so every bit must be the same; torch.optim.AdamW, in f64 between roundings of the values to f32, confirms the formula.
@@ -41,7 +41,7 @@ def opened(base_name, adapter, dtype):
 
 
 def branches(tensors, first, key, eps):
-    """The factors on both sides: B, the second of each pair, is moved."""
+    """The factors moved to both sides. Only B, the second of each pair, is moved."""
     plus, minus = list(tensors), list(tensors)
     for i in range(1, len(tensors), 2):
         plus[i], minus[i] = perturbed(tensors[i], samples(key, first + i, 0, tensors[i].size), np.float32(eps))

@@ -114,7 +114,7 @@ DECODER = dict(vocab_size=61, max_position_embeddings=160, bos_token_id=1, eos_t
 
 
 def modernbert():
-    """Four layers, of which the first and the last see everything; windows of 6 tokens on each side in the others."""
+    """Four layers. The first and the last see everything, and the others have windows of 6 tokens on each side."""
     config = ModernBertConfig(
         vocab_size=61, hidden_size=36, num_hidden_layers=4, num_attention_heads=3, intermediate_size=26, local_attention=12,
         max_position_embeddings=160, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2,
@@ -133,7 +133,7 @@ def gpt_neox():
 
 
 def gpt_neox_sequential():
-    """Without a parallel residual and without biases of attention; the head is the embedding."""
+    """Without a parallel residual and without biases in attention; the head is the embedding."""
     config = GPTNeoXConfig(
         hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=28, use_parallel_residual=False,
         attention_bias=False, tie_word_embeddings=True, hidden_act="gelu_new", pad_token_id=0, **DECODER,
@@ -168,7 +168,7 @@ def granite():
 
 
 def phi3():
-    """LongRoPE over texts of 32 tokens, and a window; an odd width of the MLP."""
+    """LongRoPE beyond texts of 32 tokens, and a window; the width of the MLP is odd."""
     config = Phi3Config(
         hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=27,
         original_max_position_embeddings=32, sliding_window=50, pad_token_id=0, **DECODER,
@@ -208,7 +208,7 @@ def roberta_relu():
 
 
 def lfm2():
-    """Two convolutions over three tokens, of which one is the last layer; columns in between that are not a multiple of 4."""
+    """Two convolutions over three tokens, one of them the last layer; the number of inner columns is not a multiple of 4."""
     config = Lfm2Config(
         hidden_size=30, num_hidden_layers=4, num_attention_heads=3, num_key_value_heads=1, intermediate_size=46,
         block_auto_adjust_ff_dim=False, layer_types=["conv", "full_attention", "full_attention", "conv"],
@@ -218,7 +218,7 @@ def lfm2():
 
 
 def lfm2_biased():
-    """A convolution over four tokens with biases, a head of its own, and the width of the MLP computed."""
+    """A convolution over four tokens with biases, a separate head, and an MLP whose width is computed."""
     config = Lfm2Config(
         hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=50, conv_bias=True,
         conv_L_cache=4, block_multiple_of=8, layer_types=["conv", "full_attention"], tie_word_embeddings=False, pad_token_id=0, **DECODER,
@@ -227,7 +227,7 @@ def lfm2_biased():
 
 
 def ernie():
-    """Adjacent columns of a head are turned together; heads that are wider than the hidden states."""
+    """Adjacent columns of a head are rotated together; the heads together are wider than the hidden states."""
     config = Ernie4_5Config(
         hidden_size=28, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
         rope_parameters={"rope_type": "default", "rope_theta": 500000.0}, pad_token_id=0, **DECODER,
@@ -340,7 +340,7 @@ def glm():
 
 
 def glm4():
-    """Norms of sublayers' inputs and outputs; an odd width of the MLP."""
+    """Norms on the inputs and outputs of sublayers; the width of the MLP is odd."""
     config = Glm4Config(
         hidden_size=28, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=12, intermediate_size=27,
         pad_token_id=0, **DECODER,
@@ -372,7 +372,7 @@ def ministral():
 
 
 def ministral3():
-    """YaRN, with a factor of queries beyond 64 tokens."""
+    """YaRN, with a factor for queries beyond 64 tokens."""
     config = Ministral3Config(
         hidden_size=28, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
         rope_parameters={
@@ -402,7 +402,7 @@ def arcee():
 
 
 def helium():
-    """Adjacent columns of a head are turned together."""
+    """Adjacent columns of a head are rotated together."""
     config = HeliumConfig(
         hidden_size=40, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
         pad_token_id=0, **DECODER,
@@ -429,7 +429,7 @@ def cohere2():
 
 
 def vaultgemma():
-    """As Gemma 2, with norms of sublayers' inputs alone."""
+    """Like Gemma 2, but with norms on the inputs of sublayers only."""
     config = VaultGemmaConfig(
         hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=28,
         query_pre_attn_scalar=12, sliding_window=12, attn_logit_softcapping=2.0, final_logit_softcapping=3.0, pad_token_id=0, **DECODER,
@@ -438,7 +438,7 @@ def vaultgemma():
 
 
 def gpt_bigcode():
-    """One head of keys and values of 10 columns."""
+    """A single head of keys and values, with 10 columns."""
     config = GPTBigCodeConfig(
         vocab_size=61, n_embd=30, n_layer=2, n_head=3, n_inner=46, n_positions=160, bos_token_id=1, eos_token_id=2, pad_token_id=0,
         attn_implementation="eager",
@@ -479,12 +479,12 @@ def ernie_encoder():
 
 
 def megatron_bert():
-    """Norms before the sublayers, and none of the embeddings."""
+    """Norms before the sublayers, and no norm of the embeddings."""
     return MegatronBertForMaskedLM(MegatronBertConfig(pad_token_id=0, **(ENCODER | {"num_hidden_layers": 2})))
 
 
 def roberta_prelayernorm():
-    """Norms before the sublayers, and of the embeddings."""
+    """Norms before the sublayers, and a norm of the embeddings."""
     config = RobertaPreLayerNormConfig(pad_token_id=1, type_vocab_size=1, **(ENCODER | {"num_hidden_layers": 2}))
     return RobertaPreLayerNormForMaskedLM(config)
 
@@ -538,7 +538,7 @@ GOLDENS = {
 
 
 def check(folder):
-    """What was written, read back by transformers, gives the logits that were written."""
+    """Asserts that the written files, read back by transformers, give the logits that were written."""
     config = json.loads((folder / "config.json").read_text())
     kind = AutoModelForMaskedLM if "MaskedLM" in config["architectures"][0] else AutoModelForCausalLM
     model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()

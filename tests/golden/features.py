@@ -1,8 +1,8 @@
 """Write tests/golden/features/: pooled hidden states by transformers, and a sentence encoder without a language-model head.
 
-`encoder/` is a tiny random BertModel as sentence encoders are published: no `bert.` before the names, no `cls.*`, a pooler that
-nothing here reads. `expected.safetensors` has for the encoder and each of MODELS the tensors `NAME.mean`, `NAME.first` and
-`NAME.last`, `[case, hidden]`: the hidden states after the last norm, pooled, for the ids in the model's `cases.json`.
+`encoder/` is a tiny random BertModel in the form in which sentence encoders are published: no `bert.` before the names, no `cls.*`, and a
+pooler that nothing here reads. For the encoder and each of MODELS, `expected.safetensors` has the tensors `NAME.mean`, `NAME.first` and
+`NAME.last`, `[case, hidden]`: the pooled hidden states after the last norm, for the ids in the model's `cases.json`.
 
     python tests/golden/features.py
 """

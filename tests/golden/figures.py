@@ -1,8 +1,8 @@
 """Write tests/golden/figures.json: the figures of classifications, from scikit-learn and statsmodels.
 
-Each case has the labels of some rows and the answers to them, as numbers from 0 below `labels`, and what scikit-learn says: the
-accuracy, that of a classifier which always gives the commonest label, the confusion matrix (a row for each label, a column for
-each answer), recall and precision (null where they are a division by 0). `intervals` has Wilson's 95% intervals of shares, from
+Each case has the labels of some rows and the answers to them, as numbers from 0 to `labels` - 1, and scikit-learn's results: the
+accuracy, the accuracy of a classifier that always gives the most common label, the confusion matrix (a row for each label, a column
+for each answer), recall, and precision (null for a division by 0). `intervals` has Wilson's 95% intervals of shares, from
 statsmodels.
 
     python tests/golden/figures.py            write the file

@@ -5,7 +5,7 @@
 
 README.md beside this file says what each folder holds. Sizes are odd on purpose: heads of 6, 7, 10 and 12, vocabularies
 that are primes, lengths of 1 and 3 and just past a power of two. Weights are an order larger than a fresh
-initialisation, and biases and norms are random too, so that a term left out shows in the logits.
+initialisation, and biases and norms are random too, so that a missing term shows in the logits.
 """
 
 import csv
@@ -96,7 +96,7 @@ def opt():
 
 
 def opt_projected():
-    """As OPT-350m: norms after the residuals, no final one, and embeddings narrower than the hidden states."""
+    """Like OPT-350m: norms after the residuals, no final norm, and embeddings narrower than the hidden states."""
     config = OPTConfig(
         vocab_size=61, hidden_size=28, num_hidden_layers=2, num_attention_heads=4, ffn_dim=50,
         max_position_embeddings=160, word_embed_proj_dim=20, do_layer_norm_before=False, activation_function="relu",
@@ -206,7 +206,7 @@ def norms_around_zero(model):
 
 
 def gemma2():
-    """Windows of 12 in every second layer, from the first on; soft caps of scores and of logits."""
+    """Windows of 12 in every second layer, from the first on; soft caps on scores and on logits."""
     config = Gemma2Config(
         vocab_size=61, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=10,
         intermediate_size=28, max_position_embeddings=160, rms_norm_eps=1e-6, query_pre_attn_scalar=7, sliding_window=12,
@@ -243,7 +243,7 @@ def gemma3():
 
 
 def gemma3_hub():
-    """Six layers, of which the last sees everything, and logits with a soft cap. Gemma 3 has no cap of scores, whatever its field says."""
+    """Six layers, the last of which sees everything, and logits with a soft cap. Gemma 3 has no cap on scores, whatever its field says."""
     config = Gemma3TextConfig(
         vocab_size=67, hidden_size=12, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1, head_dim=8,
         intermediate_size=20, max_position_embeddings=160, rms_norm_eps=1e-6, query_pre_attn_scalar=8, sliding_window=8,
@@ -310,7 +310,7 @@ def golden(name, model, seed, lengths=LENGTHS):
 
 
 def old_style_config(folder):
-    """As files on the hub mostly are: `rope_theta` at the top and `torch_dtype`, before transformers 5 moved them."""
+    """Like most files on the hub, from before transformers 5 moved the fields: `rope_theta` at the top, and `torch_dtype`."""
     config = json.loads((folder / "config.json").read_text())
     config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
     config["torch_dtype"] = config.pop("dtype")
@@ -337,7 +337,7 @@ def golden_llama3(seed):
 
 
 def golden_qwen2(seed):
-    """A `config.json` as on the hub: which layers have a window is said by their number alone."""
+    """A `config.json` as on the hub: only the number of layers says which layers have a window."""
     folder = golden("qwen2", qwen2(), seed, MORE_LENGTHS)
     old_style_config(folder)
     config = json.loads((folder / "config.json").read_text())
@@ -346,7 +346,7 @@ def golden_qwen2(seed):
 
 
 def golden_qwen3_untied(seed):
-    """A `config.json` as on the hub: a window that is turned off beside it, and no list of layer types."""
+    """A `config.json` as on the hub: a window with a field that turns it off, and no list of layer types."""
     folder = golden("qwen3-untied", qwen3_untied(), seed, UNTIED_LENGTHS)
     old_style_config(folder)
     config = json.loads((folder / "config.json").read_text())
@@ -357,7 +357,7 @@ def golden_qwen3_untied(seed):
 
 
 def golden_gemma3_hub(seed):
-    """A `config.json` as on the hub before transformers 5: both rotary bases at the top, every sixth layer a full one."""
+    """A `config.json` as on the hub before transformers 5: both rotary bases are at the top, and every sixth layer has full attention."""
     folder = golden("gemma3-hub", gemma3_hub(), seed, FEW_LENGTHS)
     config = json.loads((folder / "config.json").read_text())
     rope = config.pop("rope_parameters")
@@ -397,7 +397,7 @@ def word_pieces():
 
 
 def training_rows():
-    """Snippets whose adjective decides the label: a rule that one word carries."""
+    """Snippets whose adjective alone decides the label."""
     numbers = random.Random(6)
     adjectives = {"great": ["good", "superb", "happy", "bright"], "terrible": ["bad", "boring", "sad", "dull"]}
     verbs = {"great": "loved", "terrible": "hated"}
@@ -453,7 +453,7 @@ def golden_half(seed):
 
 
 def byte_level_bpe():
-    """A tokenizer as SmolLM2's: single digits, then GPT-2's byte-level pieces; 3 special + 256 bytes + 41 merges."""
+    """A tokenizer like SmolLM2's: single digits, then GPT-2's byte-level pieces; 3 special + 256 bytes + 41 merges."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
@@ -471,7 +471,7 @@ def byte_level_bpe():
 
 
 def permuted(weight, heads):
-    """llama.cpp's order of the rows of q and k: rotary pairs side by side instead of half a head apart."""
+    """llama.cpp's order of the rows of q and k: rotary pairs are adjacent instead of half a head apart."""
     rows = weight.shape[0]
     return weight.reshape(heads, 2, rows // heads // 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
 
@@ -538,7 +538,7 @@ def golden_gguf_mixed(seed):
 
 
 def write_llama_gguf(name, sizes, embedding, layers, seed):
-    """A llama as GGUF; `embedding` and `layers` say the formats of its matrices."""
+    """A llama as GGUF; `embedding` and `layers` are the formats of its matrices."""
     import gguf
 
     folder = fresh(name)
@@ -667,7 +667,7 @@ def add_rotary_decoder(gguf, writer, config):
 
 
 def write_gguf(folder, architecture, model, layer, norms_plus_one=False):
-    """The file that llama.cpp's converter writes: the names of `layer`, norms with 1 added where the model adds it, GPT-2's matrices
+    """The file that llama.cpp's converter writes: the names of `layer`, norms with 1 added if the model adds it, and GPT-2's matrices
     as [outputs, inputs]."""
     import gguf
 
@@ -736,7 +736,7 @@ def golden_qwen3_gguf(seed):
 
 
 def golden_gemma3_gguf(seed):
-    """The scores' scale is that of the head's width, which is all that llama.cpp knows of it."""
+    """The scale of the scores follows from the head's width, because llama.cpp knows no other scale."""
     folder = fresh("gemma3-gguf")
     config = Gemma3TextConfig(
         vocab_size=300, hidden_size=32, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1, head_dim=32,
@@ -770,7 +770,7 @@ def golden_gpt2_gguf(seed):
 
 
 def check_gguf(folder, kind, model):
-    """transformers reads the same weights from the file. Some hyperparameters it does not read, so they are given."""
+    """Asserts that transformers reads the same weights from the file. It does not read some hyperparameters, so they are passed."""
     loaded = kind.from_pretrained(
         folder, gguf_file="model.gguf", config=model.config, dtype=torch.float32, attn_implementation="eager"
     )
@@ -813,7 +813,7 @@ GOLDENS = {
 
 
 def check(name):
-    """What was written, read back by transformers, gives the logits that were written."""
+    """Asserts that the written files, read back by transformers, give the logits that were written."""
     folder = HERE / name
     if not (folder / "expected.safetensors").exists() or not (folder / "config.json").exists():
         return

@@ -112,7 +112,7 @@ def ernie4_5():
 
 
 def hunyuan():
-    """The base of rotary positions is stored with alpha in it."""
+    """The stored base of the rotary positions includes alpha."""
     rope = {"rope_type": "dynamic", "rope_theta": 10000.0, "alpha": 1000.0, "factor": 1.0}
     config = HunYuanDenseV1Config(**SHARED, **SIZES, num_key_value_heads=2, head_dim=16, rope_parameters=rope)
 

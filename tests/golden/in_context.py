@@ -3,9 +3,9 @@
     python tests/golden/in_context.py            write the file
     python tests/golden/in_context.py --check    fail if the committed file differs by more than rounding
 
-The prompt is that of the MeZO paper's code (encode_prompt in large_models/utils.py, with train_sep = "\\n\\n"): every demonstration is the
-template with its text and its label word, without white space at its ends; a blank line follows each; then comes the template with the
-text to classify. `log_likelihoods` are those of the label words after this prompt, each one token, normalized over the label words.
+The prompt is that of the MeZO paper's code (encode_prompt in large_models/utils.py, with train_sep = "\\n\\n"). Every demonstration is the
+template with its text and its label word, without white space at its ends, and is followed by a blank line. Then comes the template with
+the text to classify. `log_likelihoods` are those of the label words, each one token, after this prompt, normalized over the label words.
 `questions` has the mean log-likelihood per token of candidates of several tokens.
 """
 
@@ -38,7 +38,7 @@ def label_log_likelihoods(model, tokenizer, text):
 
 
 def mean_log_likelihood(model, tokenizer, text, candidate):
-    """Of the candidate's tokens after the text. The two are encoded as one, as in the code of the paper."""
+    """The result for the candidate's tokens after the text. The two are encoded as one string, as in the code of the paper."""
     start, ids = tokenizer(text)["input_ids"], tokenizer(text + candidate)["input_ids"]
     assert ids[: len(start)] == start
     logits = torch.log_softmax(model(torch.tensor([ids])).logits[0].double(), -1)

@@ -1,24 +1,24 @@
-"""MeZO as PocketLLM does it, written a second time in numpy and PyTorch, and the values it gives.
+"""A second implementation of PocketLLM's MeZO, in numpy and PyTorch, and the values that it gives.
 
     python tests/golden/mezo.py        writes tests/golden/mezo/expected.json
 
-Nothing here shares code with the Rust side except the table src/zo/quantiles.bin. This text is the specification.
+It shares nothing with the Rust code except the table src/zo/quantiles.bin. This text is the specification.
 
-**Generator.** Threefry-2x32 with 13 rounds (Salmon et al. 2011): rotations 13, 15, 26, 6, 17, 29, 16, 24 in turn; the key is
+**Generator.** Threefry-2x32 with 13 rounds (Salmon et al. 2011): rotations 13, 15, 26, 6, 17, 29, 16, 24 in turn. The key is
 added before the first round and after rounds 4, 8 and 12, with the parity constant 0x1BD11BDA.
 
 **Keys.** The key of a step is threefry(key = (seed_lo, seed_hi), counter = (step, stream)). Steps count from 0. The
-stream of a direction is its probe index (0 for two-point MeZO); 0x80000000 is the stream of the data's order, where the
-epoch takes the step's place; 0x80000002 that of the rounding to f16.
+stream of a direction is its probe index (0 for two-point MeZO). 0x80000000 is the stream of the data's order, where the
+epoch takes the step's place. 0x80000002 is the stream of the rounding to f16.
 
 **Directions.** Element e (row-major, in Hugging Face's layout) of the tensor with ordinal o draws from
-(x0, x1) = threefry(key = step key, counter = (e >> 2, o)). Its 16 bits s are lane e & 3 of: x0 & 0xffff, x0 >> 16, x1 & 0xffff,
-x1 >> 16. z = table[s & 0x7ff], negative if bit 15 of s is set. Bits 11 to 14 are not used.
+(x0, x1) = threefry(key = step key, counter = (e >> 2, o)). Its 16 bits s are lane e & 3 of the four lanes x0 & 0xffff, x0 >> 16,
+x1 & 0xffff and x1 >> 16. z = table[s & 0x7ff], negative if bit 15 of s is set. Bits 11 to 14 are not used.
 
-**Ordinals.** A tensor's place in the model's canonical order (`canonical_names`), which is that of the computation.
+**Ordinals.** A tensor's ordinal is its place in the model's canonical order (`canonical_names`), which is the order of the computation.
 
-**Arithmetic.** eps, the learning rate lr and the weight decay wd are f32 values. All that follows is f32 with one rounding for each
-operation, and no contraction:
+**Arithmetic.** eps, the learning rate lr and the weight decay wd are f32 values. Everything below is in f32, with one rounding for
+each operation and no contraction:
     plus branch    w + sign * (eps * table[i]),    minus branch    w - sign * (eps * table[i])
     g = (loss_plus - loss_minus) / (2 * eps)       in f64 from f32 values, rounded once to f32
     c = -(lr * g)                                  one f32 product
@@ -26,24 +26,24 @@ operation, and no contraction:
                                                    the factor in f64, rounded once to f32
     w = w + sign * (c * table[i])
 
-**Weights in f16.** A matrix stored in f16 takes an update by stochastic rounding: w as f32, the update above in f32, then the sum x to one of its
-two neighbours in f16, up in magnitude with the probability that keeps the mean. Of 16 random bits u and the bits of |x| with exponent field e and
-significand m (24 bits; the leading one is there unless e is 0):
+**Weights in f16.** A matrix stored in f16 is updated with stochastic rounding: w is converted to f32, the update above is made in f32, and the
+sum x is rounded to one of its two neighbours in f16, up in magnitude with the probability that preserves the mean. u is 16 random bits, e is the
+exponent field of |x|, and m its significand (24 bits, with the leading one unless e is 0):
     e >= 113, an f16 normal:  drop = 13,       h = ((bits + (u >> 3)) >> 13) - (112 << 10): a carry goes on into the exponent
     e < 113, an f16 subnormal: drop = 126 - e,  h = (m + r) >> drop, r = u >> (16 - drop) or u << (drop - 16): u as a fraction of 2^drop
-h is at most 0x7bff (65504), and x's sign is set in it, also where h is 0. For drop of 24 and more the same h comes, without a shift of 32 bits or a sum that
-overflows, as ((m >> min(drop - 24, 24)) + (u << 8)) >> 24. The bits u of element e of the tensor with ordinal o are drawn as z's
-are, lane e & 3 of threefry(key = threefry(seed, (step, 0x80000002)), counter = (e >> 2, o)), one 16-bit sample an element.
-Vectors stay f32. Weights begin as their values in the file, rounded to nearest even.
+h is at most 0x7bff (65504), and gets x's sign, even if h is 0. If drop is 24 or more, ((m >> min(drop - 24, 24)) + (u << 8)) >> 24 gives the
+same h without a shift of 32 bits or a sum that overflows. The bits u of element e of the tensor with ordinal o are drawn like those of z:
+lane e & 3 of threefry(key = threefry(seed, (step, 0x80000002)), counter = (e >> 2, o)), one 16-bit sample per element.
+Vectors stay f32. The initial weights are the values in the file, rounded to nearest even.
 
 **Data order.** The permutation of n examples in epoch k: start from 0..n-1; for i from n-1 down to 1: swap places i and r mod (i + 1).
 The r are the words x0, x1, x0, x1, ... of threefry(key = threefry(seed, (k, 0x80000000)), counter = (block, 0)) for block 0, 1, 2...
-Balanced: the m rows of a label keep their order in the permutation; row j of them, from 0, has the place (j + u) / m, where u is the
-place in the permutation of the label's first row in the data, divided by n. Rows are sorted by place; equal ones stay as they are.
+Balanced: the m rows of a label keep their order in the permutation. Row j of them, counted from 0, has the place (j + u) / m, where u is the
+position in the permutation of the label's first row in the data, divided by n. Rows are sorted by place, with a stable sort.
 The examples of all epochs form one stream, cut into consecutive batches: a batch may span two epochs.
 
-**Losses.** Masked LM with label words: at each [MASK], the cross-entropy over the label words' logits alone; the mean over the batch.
-Causal LM: the cross-entropy of each next token over the whole vocabulary; the mean over all predicted tokens of the batch.
+**Losses.** Masked LM with label words: the cross-entropy over the label words' logits alone at each [MASK], averaged over the batch.
+Causal LM: the cross-entropy of each next token over the whole vocabulary, averaged over all predicted tokens of the batch.
 """
 
 import csv
@@ -133,7 +133,7 @@ def balanced(seed, epoch, labels):
 
 
 def batches(seed, n, size):
-    """Batches of example indices without end."""
+    """An endless sequence of batches of example indices."""
     stream, epoch = [], 0
     while True:
         while len(stream) < size:
@@ -179,7 +179,7 @@ def stochastic_f16(x, u):
     normal = ((size + (u >> 3)) >> 13) - (112 << 10)
     significand = np.where(exponent > 0, (size & 0x7FFFFF) | 0x800000, size & 0x7FFFFF)
     drop = 126 - exponent
-    # Above 40, 16 random bits cannot round up; 64-bit integers hold the sum up to there.
+    # If drop is above 40, 16 random bits cannot round up. Up to 40, the sum fits into 64-bit integers.
     held = np.clip(drop, 14, 41)
     fraction = np.where(held <= 16, u >> np.maximum(16 - held, 0), u << np.maximum(held - 16, 0))
     subnormal = np.where(drop > 40, 0, (significand + fraction) >> held)
@@ -188,7 +188,7 @@ def stochastic_f16(x, u):
 
 
 def stochastic_f16_in_32_bits(x, u):
-    """The same as a shader does it: no intermediate has more than 32 bits."""
+    """The same, in the way that a shader does it: no intermediate value has more than 32 bits."""
     bits = np.ascontiguousarray(x, dtype=np.float32).view(np.uint32).astype(np.uint32)
     u, size = np.asarray(u).astype(np.uint32), bits & np.uint32(0x7FFFFFFF)
     exponent = size >> np.uint32(23)
@@ -263,7 +263,7 @@ class Mezo:
                 parameter.copy_(torch.from_numpy(w))
 
     def step(self, loss, lr=None):
-        """`loss` evaluates the model as it stands, in f32. Returns loss_plus, loss_minus and the projected gradient."""
+        """`loss` evaluates the model with its current weights, in f32. Returns loss_plus, loss_minus and the projected gradient."""
         lr = self.lr if lr is None else np.float32(lr)
         key = step_key(self.seed, self.step_index, 0)
         draws = [samples(key, o, 0, w.size) for o, w in enumerate(self.weights)]
@@ -281,7 +281,7 @@ class Mezo:
 
 
 def replay(names, tensors, seed, gradients, lr, wd):
-    """The weights after a record of projected gradients, one a step."""
+    """The weights after replaying a record of projected gradients, one per step."""
     weights = dict(tensors)
     for step, gradient in enumerate(gradients):
         key = step_key(seed, step, 0)
@@ -401,7 +401,7 @@ def data_orders():
 
 
 def balanced_orders():
-    """Labels of unequal shares, of which one is rare, one label alone, and a label of its own for each row."""
+    """Labels of unequal shares, one of them rare; a single label; and a different label for each row."""
     cases = [
         (42, 0, [row * row % 7 % 3 for row in range(60)]),
         (42, 1, [row * row % 7 % 3 for row in range(60)]),
@@ -494,7 +494,7 @@ def replay_record():
     }  # fmt: skip
 
 
-# Values whose rounding takes another turn each: bit patterns.
+# Bit patterns of values that each take a different branch of the rounding.
 ROUNDED = [
     0x00000000, 0x80000000, 0x00000001, 0x007FFFFF, 0x00800000,  # zeros, f32 subnormals, the smallest f32 normal
     0x2AFFFFFF, 0x2B000001, 0x2F800001, 0x32FFFFFF, 0x33000000, 0x33000001, 0x33800000, 0xB3C00000,  # f16's 0 or one or two of its units
@@ -505,7 +505,7 @@ ROUNDED = [
 
 
 def check_rounding():
-    """What a mean promises, over all 2^16 values of u, and what rounding to nearest loses."""
+    """Asserts over all 2^16 values of u that the mean is preserved, and shows what rounding to nearest loses."""
     every = np.arange(1 << 16, dtype=np.uint32)
     generator = np.random.default_rng(9)
     random = (generator.integers(0, 1 << 23, 200) | generator.integers(80, 142, 200) << 23).astype(np.uint32)
@@ -520,7 +520,7 @@ def check_rounding():
             continue
         unit = 2.0 ** max(np.floor(np.log2(abs(value) or 1e-30)) - 10, -24)
         assert (np.abs(results - value) < unit).all(), hex(pattern)
-        # Exact where u has as many bits as are dropped; below that u's 16 bits tell no finer fractions apart.
+        # The mean is exact if u has at least as many bits as are dropped. Otherwise the 16 bits of u cannot distinguish finer fractions.
         assert abs(results.mean() - value) <= unit * 2.0**-16, (hex(pattern), results.mean(), value)
     w, nearest = np.full(4096, 0.02, dtype=np.float16), np.float16(0.02)
     for step in range(1000):
@@ -534,7 +534,7 @@ def check_rounding():
 
 
 def rounding_record():
-    """f16 results of chosen values, and the whole of a replay in f16."""
+    """f16 results of chosen values, and a complete replay in f16."""
     from safetensors.numpy import load_file
 
     u = samples(step_key(5, 2, ROUNDING), 1, 0, 4 * len(ROUNDED)).reshape(-1, 4)
@@ -558,7 +558,7 @@ def rounding_record():
 
 
 def compact_json(value, indent=0, width=140):
-    """JSON with a line for each small thing, for diffs that can be read."""
+    """JSON with a line for each small value, so that diffs are readable."""
     line = json.dumps(value, ensure_ascii=False)
     if len(line) + indent <= width or not isinstance(value, (list, dict)):
         return line

@@ -30,7 +30,7 @@ def main():
     config.save_pretrained(OUT)
     (OUT / "generation_config.json").write_text(json.dumps({"_from_model_config": True, "bos_token_id": 2, "eos_token_id": 2, "pad_token_id": 1}))
     torch.save({name: tensor.half() for name, tensor in model.state_dict().items()}, OUT / "pytorch_model.bin")
-    # What is compared comes from the files as they are read again.
+    # The values to compare are computed from the files after they are read back.
     model = AutoModelForCausalLM.from_pretrained(OUT, dtype=torch.float32, use_safetensors=False).eval()
     tokenizer = AutoTokenizer.from_pretrained(OUT)
     cases = []

@@ -22,14 +22,14 @@ tensors = collections.OrderedDict(
     a=shared, tied=shared, rows=shared[2:5], half=torch.randn(3, 5).half(), bf=torch.randn(7).bfloat16(),
     parameter=torch.nn.Parameter(torch.randn(2, 2)), ids=torch.arange(9),
 )
-# As `state_dict` of a module sets it: the pickle has it as the state of the dictionary.
+# A module's `state_dict` sets this too. In the pickle it is the state of the dictionary.
 tensors._metadata = collections.OrderedDict({"": {"version": 1}, "a": {"version": 1}})
 torch.save(tensors, folder / "tiny.bin")
 torch.save(tensors, folder / "legacy.bin", _use_new_zipfile_serialization=False)
 torch.save(tensors, folder / "legacy-protocol-4.bin", _use_new_zipfile_serialization=False, pickle_protocol=4)
 right(tensors, "tiny")
 
-# Views in other orders than that of their storage, and elements that are not read.
+# Views whose order differs from that of their storage, and storage elements that no view reads.
 block = torch.randn(7, 9)
 views = collections.OrderedDict(
     transposed=block.T, column=block[:, 3], part=block[2:5, 1:8:2], turned=block[1:6:2, ::4].T, cube=block.view(7, 3, 3)[:, 1],
@@ -70,7 +70,7 @@ while (at := stored.find(b"PK\x01\x02", at)) >= 0:
     at += 4
 (folder / "encrypted.bin").write_bytes(stored)
 
-# Sizes and offsets in zip64 fields, as of an archive beyond 4 GiB.
+# Sizes and offsets in zip64 fields, as in an archive of more than 4 GiB.
 out = io.BytesIO()
 directory = b""
 for member, content in members.items():

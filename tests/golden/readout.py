@@ -1,8 +1,8 @@
 """Write tests/golden/readout.json: classifiers that scikit-learn fits on fixed features.
 
 Each case has features [rows, width], the label of each row, the strength of the penalty as src/fit has it, and what
-LogisticRegression on StandardScaler's features gives: weights and biases of the features as they came, and the mean log-loss.
-With two classes scikit-learn has one row of weights; the two rows of src/fit are its halves with opposite signs.
+LogisticRegression on StandardScaler's features gives: weights and biases for the original features, and the mean log-loss.
+With two classes, scikit-learn has one row of weights. The two rows of src/fit are half of it, with opposite signs.
 
     python tests/golden/readout.py            write the file
     python tests/golden/readout.py --check    fail if the committed file differs by more than rounding

@@ -2,7 +2,7 @@
 
     python tests/golden/rotary.py > tests/golden/rotary.json
 
-Each case has the fields of a Llama's configuration, in the forms that the hub has them in, and the inverse frequencies
+Each case has the fields of a Llama's configuration, in the forms that occur on the hub, and the inverse frequencies
 and the attention factor that transformers computes from them.
 """
 

@@ -1,10 +1,10 @@
-"""Write steps.json and steps/: one step's losses of all weights of a model of each kind of attention, by PyTorch, and adapters by peft.
+"""Write steps.json and steps/: the losses of one step on all weights, by PyTorch, for a model with each kind of attention, and adapters by peft.
 
     python tests/golden/steps.py
 
-steps.json has for each model the names of its tensors in the order of their ordinals, a batch, and the losses at the weights plus and
-minus eps z, as mezo.py specifies z. steps/NAME has a LoRA adapter that peft saved for the golden model NAME, on the modules that peft
-chooses for the family or on all that are listed here, and the logits of the adapted model for `ids`.
+For each model, steps.json has the names of its tensors in the order of their ordinals, a batch, and the losses at the weights plus and
+minus eps z, with the z that mezo.py specifies. steps/NAME has a LoRA adapter that peft saved for the golden model NAME, on the modules
+that peft chooses for the family or on all modules that are listed here, and the logits of the adapted model for `ids`.
 """
 
 import json
@@ -30,7 +30,7 @@ LLAMA = [
     "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "post_attention_layernorm",
     "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj",
 ]  # fmt: skip
-# The modules of a layer in the order of their ordinals, where it is not the order in which transformers has them.
+# The modules of a layer in the order of their ordinals, if transformers has them in another order.
 LAYER = {
     "smollm3": LLAMA,
     "stablelm-parallel": LLAMA,

@@ -24,7 +24,7 @@ NONLINEARITIES = {
 
 
 def rounded(array):
-    """Values that f32 holds."""
+    """Values that f32 represents exactly."""
     return np.asarray(array, dtype=np.float32).astype(np.float64)
 
 

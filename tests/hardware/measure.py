@@ -1,15 +1,15 @@
-"""Measure a GPU whole: the kernels, then steps of four models, beside PyTorch where that has the GPU too.
+"""Measure all of a GPU: the kernels, then steps of four models, and the same in PyTorch if it can use the GPU too.
 
     cargo build --release
     python tests/hardware/measure.py --binary target/release/pocketllm
     python tests/hardware/measure.py --table
 
 It needs no network and no downloads: the weights of the models are random. The result is one JSON file per adapter in
-tests/hardware/results, which --table writes as Markdown tables. What the site's page bench/ measures in a tab is a text; saved there as
-a .txt file, it is in the tables too. With --tests (a test binary of `cargo test --no-run`, of the targets
-`it` and `kernels`; may be repeated) the goldens and the kernels are compared with their references first, and nothing is measured on a
-GPU that computes something else. A measurement that fails is recorded with its error. The whole takes about five minutes on a fast GPU;
-what has not begun after --seconds is left out, and recorded as left out.
+tests/hardware/results, which --table writes as Markdown tables. The result of the site's page bench/, which measures in a tab, is a text.
+If it is saved there as a .txt file, it is in the tables too. With --tests (a test binary of `cargo test --no-run`, of the targets
+`it` and `kernels`; may be repeated), the goldens and the kernels are first compared with their references, and nothing is measured on a
+GPU that computes something else. A measurement that fails is recorded with its error. All of it takes about five minutes on a fast GPU.
+What has not begun after --seconds is left out, and recorded as left out.
 """
 
 import argparse
@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 CONFIGS = HERE.parent / "configs"
 RESULTS = HERE / "results"
 
-# Model, storage format, method, and the same in PyTorch.
+# Model, storage format, method, and the matching format in PyTorch.
 RUNS = [
     ("minilm", "f32", "full"),
     ("smollm2-135m", "f32", "full"),
@@ -88,7 +88,7 @@ def measure(args):
     for binary in args.tests:
         which = ["goldens"] if Path(binary).name.startswith("it") else []
         os.environ["POCKETLLM_REQUIRE_GPU"] = "1"
-        # One test at a time: each opens a device of its own.
+        # One test at a time, because each opens its own device.
         text = measurement.run([binary, *which, "--test-threads=1"], 240)
         if text is None:
             sys.exit(f"{binary}: {measurement.left_out[-1]['why']}: nothing is measured on a GPU that computes something else")
@@ -175,7 +175,7 @@ def matmuls(measured):
 
 
 def steps(value):
-    """A step with each choice of tiles, beside PyTorch's steps of MeZO and Adam in the same format."""
+    """A step with each choice of tiles, next to PyTorch's steps of MeZO and Adam in the same format."""
     print(
         "| model, 8 × 64 tokens | a step, untuned | tuned, f32 | tuned, f16 | step / two forward passes | host | peak MB "
         "| PyTorch: MeZO | Adam | peak MB |"

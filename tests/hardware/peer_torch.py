@@ -4,7 +4,7 @@
 
 Prints one line of JSON. The MeZO step is the one that its authors published: the direction is drawn again from its seed for each of
 +eps, -2 eps, +eps and the update, all in place. The Adam step is a forward pass, a backward pass and an update of all parameters.
-The median of --repeat rounds counts, after two rounds that are not timed. Peak bytes are those of PyTorch's allocator.
+The result is the median of --repeat rounds, after two rounds that are not timed. Peak bytes are those of PyTorch's allocator.
 Needs torch and transformers.
 """
 

@@ -1,9 +1,9 @@
-# Sourced by tests/run, www/start and www/build-wasm: what they install when it is absent, and how they
-# say things. Needs bash; the caller has set -euo pipefail and stands in the repository's root.
+# Sourced by tests/run, www/start and www/build-wasm: how they install what is absent, and how they print
+# messages. Needs bash. The caller has set -euo pipefail, and its working directory is the repository's root.
 # shellcheck shell=bash
 
-# A tool that the machine lacks goes here and nowhere else, so that another project's wasm-bindgen, which
-# must have exactly that project's version, is left alone. It outlives a clone, since building takes minutes.
+# A tool that the machine lacks is installed here and nowhere else, so that another project's wasm-bindgen, which
+# must have exactly that project's version, is left alone. The folder outlives a clone, since building takes minutes.
 tools_root=${POCKETLLM_TOOLS:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/pocketllm/tools}
 export PATH="$tools_root/bin:$PATH"
 
@@ -29,7 +29,7 @@ as_root() {
     fi
 }
 
-# The version of a crate in Cargo.lock: tool and library must be of the same one.
+# The version of a crate in Cargo.lock: tool and library must have the same version.
 locked_version() {
     awk -v crate="$1" '$1 == "name" && $3 == "\"" crate "\"" { found = 1 }
         found && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' Cargo.lock
@@ -38,9 +38,9 @@ locked_version() {
 # tool_is COMMAND VERSION: is it there, and of this version?
 tool_is() { has "$1" && [ "$("$1" --version 2>/dev/null | awk 'NR == 1 { print $2 }')" = "$2" ]; }
 
-# cargo_tool ARGUMENTS: installs a program with cargo. They run for seconds, so they are built fast rather
-# than to be fast; one target directory lets them share dependencies. tool_opt_level=0 is for those that
-# only start other programs.
+# cargo_tool ARGUMENTS: installs a program with cargo. The programs run for seconds, so a fast build matters more
+# than a fast program. One target directory lets them share dependencies. tool_opt_level=0 is for programs
+# that only start other programs.
 cargo_tool() {
     CARGO_TARGET_DIR="$tools_root/build" \
         CARGO_PROFILE_RELEASE_OPT_LEVEL="${tool_opt_level:-1}" \
@@ -66,12 +66,12 @@ install_wasm_bindgen() {
     [ -n "$version" ] || die "Cargo.lock names no version of wasm-bindgen"
     if tool_is wasm-bindgen "$version" && tool_is wasm-bindgen-test-runner "$version"; then return; fi
     say "building wasm-bindgen $version (a minute or two, once)"
-    # Its own lock file names a crate that was withdrawn, so it cannot be asked for with --locked. TLS is
-    # left out: the test runner talks to a browser on this machine.
+    # Its own lock file names a crate that was withdrawn, so it cannot be installed with --locked. TLS is
+    # left out, because the test runner talks to a browser on this machine.
     cargo_tool --no-default-features --version "=$version" wasm-bindgen-cli
 }
 
-# The site's packages, when package-lock.json asks for others than those that are there.
+# Installs the site's packages if they are not those of package-lock.json.
 install_npm_packages() {
     need npm "install Node 20 or newer from https://nodejs.org"
     local stamp=www/node_modules/.package-lock.stamp

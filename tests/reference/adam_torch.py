@@ -6,8 +6,8 @@
 
 The model is a masked or a causal language model, from a directory or a GGUF file. The loss is the one that PocketLLM has for label
 words: the cross-entropy over the labels' tokens in place of the mask, or after the prompt. The examples of each step are those that
-PocketLLM takes with the same seed. `--method probe` is scikit-learn's logistic regression on hidden states (their mean, or that of the
-last token for a causal model) of the first --rows training rows, with a strength from cross-validation.
+PocketLLM takes with the same seed. `--method probe` is scikit-learn's logistic regression on hidden states (their mean, or the last
+token's for a causal model) of the first --rows training rows, with a strength from cross-validation.
 It writes DIR/log.jsonl: step, loss, ms, and at evaluations step, eval_loss, eval_accuracy. The last line has the number of values that are
 trained, and the peak of the process's memory: all of it (peak_bytes), and without what it had before the model was loaded (own_bytes);
 with a GPU, also the peak of PyTorch's memory there (gpu_bytes).

@@ -18,7 +18,7 @@ SIZES = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_
 
 
 def pieces(count):
-    """Return pieces of which each joins two that came before, as byte-pair encoding makes them."""
+    """Return pieces, each of which joins two earlier ones, as byte-pair encoding makes them."""
     rng, known = random.Random(1), ["▁", *LETTERS]
     seen = set(known)
     while len(known) < count:

@@ -4,9 +4,9 @@
     python3 tests/reference/compare.py table --out runs/compare
 
 `run` tries each learning rate in the grid of a configuration with seeds that are not reported, on held-out rows that are not reported, and
-widens the grid if the best rate is at one of its ends. It then does the best rate with the reported seeds, and measures on the
-reported rows. Finished runs are not repeated. With --jobs, several runs are done in parallel, each on one thread of a software GPU; for a
-model this small that is faster than one run on all threads. A forward is the pass of one branch over one batch: two-point steps take 2
+widens the grid if the best rate is at one of its ends. It then runs the best rate with the reported seeds, and measures on the
+reported rows. Finished runs are not repeated. With --jobs, several runs are done in parallel, each on one thread of a software GPU. For a
+model this small, that is faster than one run on all threads. A forward is the pass of one branch over one batch: two-point steps take 2
 per probe, one-sided steps take 1 + probes, and an activation basis takes 4 before the first step. `table` writes a markdown table with
 the number of forwards until the held-out loss is first at or below a threshold, as the median over the seeds.
 """
@@ -118,14 +118,14 @@ def folder(args, task, configuration):
 
 
 def one(args, task, configuration, rate, seed, rows="reported"):
-    """Do a fine-tune unless it is finished. Return (forwards, held-out loss, accuracy) of each evaluation."""
+    """Run a fine-tune unless it is finished. Return (forwards, held-out loss, accuracy) of each evaluation."""
     forwards, flags, eps, _ = CONFIGURATIONS[configuration]
     before = BASIS_FORWARDS if {"lora", "lowest-loss"} & set(flags) and not {"trained", "frozen"} & set(flags) else 0
     steps = (args.budget - before) // forwards
     out = folder(args, task, configuration) / f"{rate}-{seed}"
     train, _, template, labels, length = TASKS[task]
     log = out / "log.jsonl"
-    # A rate is chosen by the end of a run.
+    # A rate is chosen by the loss at the end of a run.
     every = max(1, steps // args.evaluations) if rows == "reported" else steps
     if not (out / "done").exists():
         command = [

@@ -1,9 +1,9 @@
-"""Time a forward pass of PocketLLM's CPU backend and of PyTorch, in turns, on this machine's CPU.
+"""Time a forward pass of PocketLLM's CPU backend and of PyTorch, alternately, on this machine's CPU.
 
     python tests/reference/cpu_forward.py --binary target/release/pocketllm --model models/minilm
 
-Both compute the logits of masked positions from the same number of random tokens, in f32, with the same number of threads. The fastest
-pass of each counts, because other programs can only slow a pass down.
+Both compute the logits of masked positions from the same number of random tokens, in f32, with the same number of threads. The result is
+the fastest pass of each, because other programs can only slow a pass down.
 Needs torch and transformers, and a folder with a masked language model.
 """
 
@@ -17,7 +17,7 @@ import torch
 import transformers
 
 
-# In a row, of each program in each round.
+# The number of consecutive passes of each program in each round.
 PASSES = 8
 
 

@@ -4,15 +4,16 @@
     python3 tests/reference/equal_budget.py --out runs/equal-budget [--task junk] [--model bert] [--seeds 5] [--choose] [--table]
 
 The ways are zero-shot and in-context learning (causal models), a readout, MeZO on all weights and on LoRA, two forms of LoRA with Adam, and
-a readout followed by LoRA, frozen or fitted again four times; `--label-words FLAGS` adds a row for the readout of label words, with the flags of `finetune` that fit it.
+a readout followed by LoRA, where the readout is frozen or fitted again four times. `--label-words FLAGS` adds a row for the readout of label
+words, with the flags of `finetune` that fit it.
 A budget of B forwards means that at most B texts pass through the model during training, on whichever side of a direction. A two-point
-step of 8 examples counts 16, a one-sided step of 8 probes 72, the four batches of an activation basis 32, and a readout one for each
-row. With seed S, all ways train on the same balanced draw of the training rows (`--shots`, `--data-seed S`). They are evaluated on rows
-384 and later of the held-out file: rows 128 to 384 are for choosing learning rates. The rates in this file are those that compare.py
-chose on these rows with 10,240 forwards, where it had the method; `--choose` chooses among the rate, its third and its triple with a
-seed that is not reported, and does so by itself for a method without a rate.
+step of 8 examples counts as 16, a one-sided step of 8 probes as 72, the four batches of an activation basis as 32, and a readout as one
+for each row. With seed S, all ways train on the same balanced draw of the training rows (`--shots`, `--data-seed S`). They are evaluated
+on rows 384 and later of the held-out file. Rows 128 to 384 are for choosing learning rates. The rates in this file are those that
+compare.py chose on these rows with 10,240 forwards, if it had the method. `--choose` chooses among the rate, its third and its triple, with
+a seed that is not reported. A method without a rate always chooses one.
 
-What is finished in --out is not repeated, so the command can be stopped and given again. `--table` only prints what is there.
+Runs that are finished in --out are not repeated, so the command can be stopped and repeated. `--table` only prints what is there.
 With --jobs, several runs are done in parallel, each on one thread of a software GPU.
 """
 
@@ -71,7 +72,7 @@ MODELS = {
 
 ONE_SIDED = ["--estimator", "one-sided"]
 ADAM = ["--optimizer", "adam"]
-BEGIN = ("", "")  # in place of a model and a task: where the choice of a learning rate begins
+BEGIN = ("", "")  # in place of a model and a task: the rate with which the choice of a learning rate begins
 BASIS = ["--method", "lora", "--lora-a", "activations"]
 
 
@@ -137,7 +138,7 @@ def fixed(args, method):
 
 
 def steps(args, method):
-    """The number of steps that the budget has after what is fixed. The last fit of a readout comes after the last step."""
+    """The number of steps that the budget allows after the fixed part. The last fit of a readout comes after the last step."""
     count = (args.budget - fixed(args, method)) // (method.step * BATCH)
     return count // method.refits * method.refits if method.refits else count
 
@@ -147,7 +148,7 @@ def forwards(args, method):
 
 
 def one(args, task, model, name, seed, rate=None, choosing=False):
-    """Do a run unless it is finished. Return its loss, accuracy and seconds."""
+    """Execute a run unless it is finished. Return its loss, accuracy and seconds."""
     method, data, weights = METHODS[name], TASKS[task], MODELS[model]
     slug = "".join(c if c.isalnum() else "-" for c in name)
     label = f"{seed}" if rate is None else f"{rate:g}-{seed}"
@@ -196,7 +197,7 @@ def applies(args, task, model, name):
 
 
 def rate_of(args, task, model, name):
-    """The learning rate of a method. Chosen on the rows for choosing if it must be."""
+    """The learning rate of a method. If necessary, it is chosen on the rows for choosing."""
     rates = METHODS[name].rates
     given = next((rates[key] for key in ((model, task), (model, "*")) if key in rates), None)
     begin = given or {"smollm2": 0.1}.get(model, 1.0) * next(iter(rates.values()))
@@ -212,12 +213,12 @@ def rate_of(args, task, model, name):
 
 
 def measure(args, task, model, name):
-    """All seeds of a method."""
+    """Runs all seeds of a method."""
     method = METHODS[name]
     rate = rate_of(args, task, model, name) if method.step else None
     if method.step and rate is None:
         return None, []
-    # Nothing of zero-shot is drawn, and reading all rows of a model that takes long is done by fewer seeds.
+    # Zero-shot has no random draw, so one seed is enough.
     seeds = range(1 if name == "zero-shot" else args.seeds)
     seen = []
     for seed in seeds:
@@ -230,7 +231,7 @@ def measure(args, task, model, name):
 
 
 def interval(accuracies, rows):
-    """The mean, and its 95% interval: Student's over the seeds, and Wilson's for a single one."""
+    """The mean and its 95% interval: Student's over the seeds, or Wilson's for a single seed."""
     mean, count = statistics.mean(accuracies), len(accuracies)
     if count == 1:
         z, p, n = 1.96, mean, rows

@@ -235,7 +235,7 @@ def check(binary, family, seed):
     }  # fmt: skip
     kind = AutoModelForMaskedLM if family in ENCODERS else AutoModelForCausalLM
     with tempfile.TemporaryDirectory() as folder:
-        # What is read back is the configuration as it was drawn, not as this version of transformers would write it.
+        # The configuration is written as it was drawn, not as this version of transformers would write it.
         (Path(folder) / "config.json").write_text(json.dumps({"model_type": family, **fields}))
         try:
             model = kind.from_config(AutoConfig.from_pretrained(folder), attn_implementation="eager")

@@ -3,8 +3,8 @@
     python3 tests/reference/fits.py --cases 100 --out /tmp/fits.json
     POCKETLLM_FITS=/tmp/fits.json cargo test --test it weights_and_loss -- --nocapture
 
-The features are unbalanced, collinear, constant, nearly constant, of huge and of tiny scales, far from 0, and of labels with two rows
-each; there are 2 to 20 labels, with more rows than features and fewer.
+The features are unbalanced, collinear, constant, nearly constant, of huge and of tiny scales, and far from 0, and some labels have only two
+rows. There are 2 to 20 labels, and more or fewer rows than features.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from readout import case  # noqa: E402
 
 
 def labels(rng, rows, classes):
-    """Every label at least twice; the others by shares that may differ by a factor of 100."""
+    """Every label at least twice. The other rows get labels by shares that may differ by a factor of 100."""
     shares = np.exp(rng.uniform(-2.3, 2.3, classes))
     rest = rng.choice(classes, max(rows - 2 * classes, 0), p=shares / shares.sum())
     return rng.permutation(np.concatenate([np.arange(classes).repeat(2), rest]))
 
 
 def change(rng, x):
-    """One or two of the ways in which features are awkward."""
+    """Features that are awkward in one or two ways."""
     names = []
     for name in rng.choice(["plain", "collinear", "constant", "huge", "tiny", "mixed", "far", "sparse", "duplicates"], 2, replace=False):
         column = rng.integers(x.shape[1])

@@ -1,14 +1,14 @@
-"""Show what SmolLM2-135M learns to write: a strict output format, or facts that it is told in 20 sentences.
+"""Show what SmolLM2-135M learns to write: a strict output format, or facts from 20 sentences.
 
     python3 tests/fetch.py smollm2
     python3 tests/reference/generation.py --out runs/generation [--task format] [--only lora] [--forwards 720] [--device cpu] [--table]
 
-Every method has the same number of forward passes of 4 rows for its steps. The learning rates are the presets of the engine. Of each run, the
-script reports the loss on the rows that are asked for, the share of them whose greedy text is exactly the expected one, and one text,
-before training and after. Task `tag` wants the color in brackets, and `format` the color and the thing as JSON; their asked rows are made of
-nouns and colors that no training row has. Those of task `facts` are the
-20 sentences themselves: the question is what the model remembers. The model's tied output matrix is `model.embed_tokens.weight`; LoRA cannot
-be put beside it, so the method "output matrix" trains the matrix itself. What is finished in --out is not repeated.
+Every method has the same number of forward passes of 4 rows for its steps. The learning rates are the presets of the engine. For each run,
+the script reports the loss on the test rows, the share of them whose greedy text is exactly the expected one, and one text, before and after
+training. Task `tag` expects the color in brackets, and task `format` the color and the thing as JSON. Their test rows are made of nouns and
+colors that are in no training row. The test rows of task `facts` are the 20 sentences themselves, because the question is what the model
+remembers. The model's tied output matrix is `model.embed_tokens.weight`. LoRA cannot adapt it, so the method "output matrix" trains the matrix
+itself. Runs that are finished in --out are not repeated.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def facts():
 
 
 def combined(row):
-    """Training rows, and asked rows of other colors and things."""
+    """Training rows, and test rows of other colors and things."""
     return [[row(color, thing) for color in colors for thing in things] for colors, things in ((COLORS, THINGS), (OTHER_COLORS, OTHER_THINGS))]
 
 
@@ -53,7 +53,7 @@ TASKS = {
     "tag": (*combined(tagged), 8),
     "format": (*combined(described), 24),
     "facts": (list(facts()), list(facts()), 6),
-}  # training rows, asked rows, tokens of a text
+}  # training rows, test rows, tokens of a text
 
 # name: forwards of a step, batches before the first, flags, dtype
 METHODS = {

@@ -4,9 +4,10 @@
         --eval models/movies-eval.tsv --template "{text} It was" --labels terrible,great --rows 40 --examples 0,4
 
 The first --rows rows of --eval are evaluated by `pocketllm evaluate` with each number of --examples in the prompt. The prompts are then
-written a second time, as the code of the MeZO paper writes them (encode_prompt in large_models/utils.py with a blank line as train_sep),
-from the rows that the evaluation names, and read by transformers. It exits with 1 if the prompts differ, if an answer differs whose
-two best labels are further apart than rounding, or if the mean loss differs by more than --tolerance. The result is a markdown table.
+written a second time from the rows that the evaluation names, as the code of the MeZO paper writes them (encode_prompt in
+large_models/utils.py with a blank line as train_sep), and read by transformers. The script exits with 1 if the prompts differ, if an answer
+differs although its two best labels are further apart than rounding, or if the mean loss differs by more than --tolerance. The result is a
+markdown table.
 Needs torch, transformers, and gguf for a GGUF file.
 """
 

@@ -1,4 +1,4 @@
-"""Store a tiny random model of every family in many ways, and compare the logits with those of Hugging Face transformers.
+"""Store a tiny random model of every family in many layouts, and compare the logits with those of Hugging Face transformers.
 
     cargo build
     python tests/reference/layouts.py [--binary target/debug/pocketllm] [FAMILY..]
@@ -60,7 +60,7 @@ def renamed(tensors, prefix):
 
 
 def layouts(state):
-    """The name of each way, and the function that writes the weights so into a folder."""
+    """The name of each layout, and the function that writes the weights in it into a folder."""
     owners = {}
     for name, tensor in state.items():
         owners.setdefault(tensor.data_ptr(), []).append(name)

@@ -7,7 +7,7 @@
 It writes DIR/log.jsonl with the fields of PocketLLM's own log, so that the two can be compared step by step:
     step, loss_plus, loss_minus, projected_grad, lr, ms        step is counted from 0
     step, eval_loss, eval_accuracy                             after this number of steps; 0 is the untrained model
-The losses agree up to the rounding of the forward pass. tests/golden/mezo.py says what is exact.
+The losses agree up to the rounding of the forward pass. tests/golden/mezo.py specifies what is exact.
 """
 
 import argparse

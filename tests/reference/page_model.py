@@ -3,7 +3,7 @@
     cd www && npx vitest run tests/built-in.test.ts
     python3 tests/reference/page_model.py [www/tests/out/page-model.zip]
 
-The test saves the archive, and beside it a file .json with a text and the shares that the page showed for each label, in percent.
+The test saves the archive, and next to it a .json file with a text and the share in percent that the page showed for each label.
 transformers opens the directory; the pooling and the dense layer, which are modules of sentence-transformers, are computed here from
 their files.
 """

@@ -5,9 +5,9 @@
 
 The exported model computes what PocketLLM's forward pass computes: from `input_ids` [batch, length], the logits [targets, vocabulary] at
 `targets`, which are positions in the concatenated tokens. Sequences have the full length, so there is no mask. GGUF weights are
-dequantized to f32. The file's logits in onnxruntime are compared with PyTorch's before PyTorch is timed. Timed are a forward pass, and a
-step of MeZO as its authors wrote it: the direction is drawn again from its seed for each of +eps, -2 eps, +eps and the update, all in
-place. The best of --repeat rounds counts.
+dequantized to f32. The file's logits in onnxruntime are compared with PyTorch's before PyTorch is timed. The script times a forward pass and
+a step of MeZO as its authors wrote it: the direction is drawn again from its seed for each of +eps, -2 eps, +eps and the update, all in
+place. The result is the best of --repeat rounds.
 Needs torch, transformers, onnx, onnxscript, onnxruntime, and gguf for a GGUF file.
 """
 

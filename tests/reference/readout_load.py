@@ -3,12 +3,12 @@
     pocketllm finetune --method readout --model MODEL --train F --out RUN --save-model
     python3 tests/reference/readout_load.py --binary target/release/pocketllm --model MODEL --run RUN --texts TEXTS.csv [--rows 50]
 
-A readout on label words is a language model; give its --template and --labels too. Texts must then fit into --max-length without being
-truncated, and labels must be the words.
+A readout on label words is a language model, so pass its --template and --labels too. Texts must then fit into --max-length without being
+truncated, and the labels must be the words.
 
-RUN is a directory that `finetune --method readout --save-model` wrote for the model in MODEL, or `finetune --method lora --readout --save-model`:
-that is an adapter, which peft loads beside MODEL. TEXTS is a data file with a column `text`. Without the package sentence-transformers, its
-modules are computed here from their files, as it does.
+RUN is a directory that `finetune --method readout --save-model` wrote for the model in MODEL. It can also be one that
+`finetune --method lora --readout --save-model` wrote: an adapter, which peft loads on top of MODEL. TEXTS is a data file with a column `text`.
+Without the package sentence-transformers, its modules are computed here from their files in the same way.
 """
 
 import argparse

@@ -2,10 +2,10 @@
 
     python3 tests/reference/readouts.py --binary target/release/pocketllm --out runs/readouts [--only junk,bert,32]
 
-Each case is a model, a data set and a number of training rows, which are drawn five times with other seeds (once where all rows are
-taken): as many of each label ("balanced", --shots), or without regard to the labels ("any"). All 1,000 held-out rows are evaluated. Runs
-that are finished are not repeated. The result is a markdown table with the mean and the standard deviation of the accuracy over the
-draws, and their mean loss.
+Each case is a model, a data set and a number of training rows. The rows are drawn five times with different seeds, or once if all rows are
+taken. They are drawn with equal numbers of each label ("balanced", --shots), or without regard to the labels ("any"). All 1,000 held-out rows
+are evaluated. Finished runs are not repeated. The result is a markdown table with the mean and the standard deviation of the accuracy over
+the draws, and their mean loss.
 """
 
 import argparse
@@ -23,7 +23,7 @@ DATA = {
 }
 # The template and the label words of readouts on label words.
 WORDS = {"junk": ["--template", "{text} This is [MASK] mail .", "--labels", "real,junk"]}
-# The data, the model, the rows (0: all of them), how they are drawn, and the accuracy that was the aim.
+# The data, the model, the number of rows (0 for all), how they are drawn, and the accuracy that was the aim.
 CASES = [
     ("junk", "bert", 32, "balanced", 0.80),
     ("junk", "bert", 32, "any", None),
@@ -35,7 +35,7 @@ CASES = [
     ("junk", "minilm", 1000, "balanced", 0.93),
     ("junk", "minilm", 64, "any", None),
 ]
-# The same on label words, where the aim was a loss: after 40 passes of 8 rows, and after one over all rows.
+# The same on label words, where the aim was a loss: after 40 passes of 8 rows, and after one pass over all rows.
 ON_WORDS = [
     ("junk", "bert", 320, "any", 0.40),
     ("junk", "bert", 0, "all", 0.32),
@@ -51,7 +51,7 @@ def read(path):
 
 
 def draw(source, rows, seed, target):
-    """Write so many rows of a file, chosen at random, as CSV."""
+    """Write `rows` randomly chosen rows of a file as CSV."""
     header, *all_rows = read(source)
     chosen = random.Random(seed).sample(all_rows, rows)
     with open(target, "w", newline="", encoding="utf-8") as file:

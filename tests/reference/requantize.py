@@ -34,7 +34,7 @@ def quotient(a, b):
 
 
 def signed_scales(x, parts, levels, least, most):
-    """d and an integer scale from `least` to `most` for each of `parts` parts, and the parts divided by them."""
+    """d, an integer scale from `least` to `most` for each of `parts` parts, and the parts divided by these."""
     x = x.reshape(len(x), parts, -1)
     ideal = np.abs(x).max(2) / levels
     d = (ideal.max(1, keepdims=True) / most).astype("<f2").astype(np.float32)

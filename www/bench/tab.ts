@@ -34,7 +34,7 @@ export interface Engine {
   joinCrew?(crew: Crew): void;
 }
 
-/** Lets further threads take part, as the package does. `crew` is `src/package/crew.ts`, which `script` is the address of. */
+/** Lets further threads take part, as the package does. `crew` is the module `src/package/crew.ts`, and `script` is its address. */
 export function gather({ engine, crew: { Crew, sharedMemory }, script, threads }: { engine: Engine; crew: typeof import('../src/package/crew.ts'); script: string; threads: number }): void {
   const [module, memory] = [engine.crewModule?.(), sharedMemory()];
   if (module === undefined || memory === undefined) throw new Error('this browser has no threads for the engine');

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Plugin } from 'vite';
 
 const MODELS = resolve(import.meta.dirname, '../../models');
-/** A model that is one file, which is put into a folder of the site beside its license. */
+/** A model that is a single file. It is put into a folder of the site, together with its license. */
 const WRITER = { name: 'smollm2', file: 'smollm2-135m-instruct.gguf', license: resolve(import.meta.dirname, '../../LICENSE-APACHE') };
 /** The folders of the built-in models. The page works with any of them, and offers what is there. */
 const SITE_MODELS = [...['bert', 'minilm-f16'].filter((name) => existsSync(join(MODELS, name, 'config.json'))), ...(existsSync(join(MODELS, WRITER.file)) ? [WRITER.name] : [])];

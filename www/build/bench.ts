@@ -18,7 +18,7 @@ export function bench(): Plugin {
     name: 'pocketllm:bench',
     apply: 'build',
     config: () => ({ define: { __VERSION__: JSON.stringify(VERSION) } }),
-    // The link to a page that is not there is left out.
+    // Without the page, the link to it is removed.
     transformIndexHtml: (html) => (HAS_BENCH ? html : html.replace(/\s*<p id="to-bench">.*?<\/p>/s, '')),
     generateBundle() {
       if (!HAS_BENCH) {

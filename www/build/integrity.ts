@@ -1,6 +1,6 @@
 /**
  * Hashes of the built files: those that the browser checks before it runs a file, and the list `SHA256SUMS` of all files
- * of the site, whose own hash stands for the whole build.
+ * of the site, whose own hash identifies the whole build.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,13 +10,13 @@ import type { Plugin } from 'vite';
 /** The name of the list, in the format of `sha256sum`. */
 export const SUMS = 'SHA256SUMS';
 
-/** In the page's script, the integrity of the worker's script takes the place of this text. */
+/** The build replaces this text in the page's script by the integrity of the worker's script. */
 const WORKER_TOKEN = 'integrity-of-the-worker';
 
 /** The value of an `integrity` attribute. */
 export const integrity = (content: string | Uint8Array): string => `sha384-${createHash('sha384').update(content).digest('base64')}`;
 
-/** Lets the module that wasm-bindgen has written start no other WebAssembly than this one. */
+/** Makes the module that wasm-bindgen has generated start only this WebAssembly. */
 export function withIntegrity(script: string, wasm: Uint8Array): string {
   return replaceOnce(script, 'module_or_path = fetch(module_or_path);', `module_or_path = fetch(module_or_path, { integrity: '${integrity(wasm)}' });`);
 }

@@ -1,6 +1,6 @@
 /**
- * Code at the beginning of the service worker, for a notification at the end of a training. On phones only a service worker may show one, and a
- * tap on it is the worker's to answer, also when the tab has been closed.
+ * Code at the beginning of the service worker, for a notification at the end of a training. On phones, only a service worker may show
+ * notifications. It also handles a tap on one, even after the tab has been closed.
  */
 export const WITH_NOTIFICATIONS = `{
   self.addEventListener('message', (event) => {

@@ -1,6 +1,6 @@
 /**
- * Generates the service worker that lets the site work offline. It caches all files of the site
- * except the model, which the package stores itself, and the page that measures a device. Then it lists the hashes of all files.
+ * Generates the service worker that lets the site work offline. The worker caches all files of the site except the models, which
+ * the package stores itself, and the page that measures a device. Then the build lists the hashes of all files.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { SUMS, sums, writeSums } from './integrity.ts';
 import { WITH_NOTIFICATIONS } from './notifications.ts';
 import { WITH_HEADERS } from './policy.ts';
 
-/** What stands in the service worker before the code that is generated. */
+/** The code that precedes the generated code in the service worker. */
 const OWN = WITH_HEADERS + WITH_NOTIFICATIONS;
 
 export function offline(): Plugin {
@@ -23,7 +23,7 @@ export function offline(): Plugin {
       sequential: true,
       async handler() {
         const site = this.environment.config.build.outDir;
-        // The list of files names the service worker's hash, so its own version is that of all other files.
+        // The list of files contains the service worker's hash, so the worker's version of the list is the hash of all other files.
         const others = createHash('sha256').update(sums(site, [SUMS, 'sw.js']) + OWN).digest('hex');
         const { warnings } = await generateSW({
           globDirectory: site,

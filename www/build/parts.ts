@@ -1,4 +1,4 @@
-/** Puts the parts of the page's markup, one for each step, into `index.html`: each where a comment such as `<!-- part: model.html -->` stands. */
+/** Puts the parts of the page's markup, one for each step, into `index.html`. Each replaces a comment such as `<!-- part: model.html -->`. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Plugin } from 'vite';

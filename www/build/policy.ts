@@ -1,6 +1,6 @@
 /**
- * The one definition of what the page may connect to. The policy in the page's own markup, the headers that
- * the service worker adds, and the files in `hosting/` for static hosts are all written from it.
+ * The only definition of what the page may connect to. The policy in the page's own markup, the headers that
+ * the service worker adds, and the files in `hosting/` for static hosts are all generated from it.
  */
 import type { Plugin } from 'vite';
 
@@ -34,10 +34,10 @@ const UNUSED = [
 
 /** The headers of every file of the site. */
 export const HEADERS: Readonly<Record<string, string>> = {
-  // A policy in markup cannot forbid other sites to frame the page.
+  // A policy in markup cannot forbid other sites from framing the page.
   'Content-Security-Policy': text({ ...DIRECTIVES, 'frame-ancestors': ["'none'"] }),
-  // In Chrome since version 152: it also covers what a content security policy does not, such as navigations,
-  // WebRTC, preconnects and DNS prefetches. The hub redirects downloads, to hosts on the same list.
+  // In Chrome since version 152. It also covers what a content security policy does not, such as navigations,
+  // WebRTC, preconnects and DNS prefetches. The hub redirects downloads to hosts on the same list.
   'Connection-Allowlist': `(response-origin ${HUB.map((host) => `"${host}/*"`).join(' ')}); redirects=allow; webrtc=block`,
   'Permissions-Policy': UNUSED.map((feature) => `${feature}=()`).join(', '),
   'Referrer-Policy': 'no-referrer',
@@ -83,7 +83,7 @@ export function policy(): Plugin {
     name: 'pocketllm:policy',
     transformIndexHtml: {
       order: 'post',
-      // It stands before everything that it governs.
+      // The policy must precede everything that it governs.
       handler: (html) => html.replace(/<meta charset="utf-8" \/>/, (charset) => `${charset}\n    <meta http-equiv="Content-Security-Policy" content="${META_POLICY}" />`),
     },
     generateBundle() {

@@ -1,6 +1,6 @@
 /**
- * Writes the English texts of the catalog into the page's markup, so that it can be read before its script runs. For people who read another
- * language, a script that runs before the page is shown names their language, and the markup is not shown to them.
+ * Writes the English texts of the catalog into the page's markup, so that it can be read before its script runs. For people who read
+ * another language, a script that runs before the page is shown sets their language, and the English markup stays hidden.
  */
 import { createHash } from 'node:crypto';
 import type { Plugin } from 'vite';

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-/** Runs in the page, which leaves out what takes too long on a device. A busy machine that stands in for one gets ten times as long. */
+/** Runs in the page, which leaves out what takes too long on a device. A busy test machine gets ten times as long. */
 function bePatient(): void {
   const [set, now] = [setTimeout, performance.now.bind(performance)];
   const later = (work: () => void, ms = 0): number => set(work, ms < 30_000 ? ms : 10 * ms) as unknown as number;

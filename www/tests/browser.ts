@@ -1,4 +1,4 @@
-/** Serves the built site at a sub-path of a local server, and starts a Chromium in which WebGPU finds a software GPU, or nothing. */
+/** Serves the built site at a sub-path of a local server, and starts a Chromium in which WebGPU finds a software GPU or no GPU. */
 import axe from 'axe-core';
 import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -26,7 +26,7 @@ export const SOFTWARE_GPU = [
 /** The arguments of a browser in which WebGPU finds no adapter. */
 const NO_GPU = [...SOFTWARE_GPU.filter((argument) => !argument.includes('webgpu')), '--disable-gpu'];
 
-/** Milliseconds in which even a busy machine has shown what is waited for, or loaded a page. */
+/** Milliseconds within which even a busy machine shows what a test waits for, or loads a page. */
 export const PATIENCE_MS = 120_000;
 
 export interface Site {
@@ -60,7 +60,10 @@ interface Opening {
   readonly headers?: Readonly<Record<string, string>>;
   /** Further arguments of the browser. */
   readonly args?: readonly string[];
-  /** Whether WebGPU finds the software GPU. It compiles the engine's programs anew in every page, which takes many seconds, so only tests of what differs on a GPU ask for it. In the others the engine computes on the processor. */
+  /**
+   * Whether WebGPU finds the software GPU. It compiles the engine's programs anew in every page, which takes many seconds, so only tests
+   * of what differs on a GPU request it. In the other tests the engine computes on the processor.
+   */
   readonly gpu?: boolean;
 }
 
@@ -110,7 +113,7 @@ export async function visit(
   const context = await site.browser.newContext(options);
   await prepare?.(context);
   context.on('page', seen);
-  // Also for its further pages.
+  // The context's timeout also applies to its other pages.
   context.setDefaultTimeout(FAKE ? 8_000 : PATIENCE_MS);
   const page = await context.newPage();
   const faults: string[] = [];
@@ -130,7 +133,7 @@ export async function visit(
   return { context, page, faults, strangers };
 }
 
-/** Makes a page find texts where they are seen: the line for screen readers repeats some of them. */
+/** Makes a page find only visible texts, because the line for screen readers repeats some of them. */
 function seen(page: Page): void {
   const getByText = page.getByText.bind(page);
   page.getByText = (...of) => getByText(...of).and(page.locator(':not(#announce)'));
@@ -141,7 +144,7 @@ export async function started(page: Page): Promise<void> {
   if ((await page.locator('#language').count()) > 0) await page.locator('#language option').first().waitFor({ state: 'attached' });
 }
 
-/** The processor time that all processes of the browser have taken, in seconds. Other programs of the machine do not make it longer. */
+/** The processor time of all processes of the browser, in seconds. Other programs on the machine do not increase it. */
 export async function processorSeconds(browser: Browser): Promise<number> {
   const devtools = await browser.newBrowserCDPSession();
   const { processInfo } = await devtools.send('SystemInfo.getProcessInfo');
@@ -204,10 +207,10 @@ export async function faultsOf(page: Page): Promise<string[]> {
   return [...layout, ...(await axeFaults(page))];
 }
 
-/** The screens on which the page is measured: two phones, one of them lying on its side, and a computer. */
+/** The screens on which the page is measured: a small phone, a phone in portrait and in landscape orientation, and a computer. */
 export const SCREENS = [[320, 640], [360, 800], [800, 360], [1280, 800]] as const;
 
-/** What is wider than the screen, or than the element it is in, on each screen and on a phone with text of twice the size. */
+/** What is wider than the screen or than its parent element, on each screen and on a phone with text of twice the size. */
 export async function overflows(page: Page, name: string): Promise<string[]> {
   const before = page.viewportSize() ?? PHONE.viewport;
   const faults: string[] = [];
@@ -223,7 +226,7 @@ export async function overflows(page: Page, name: string): Promise<string[]> {
         const is = `${element.id || element.className || element.tagName} in ${element.closest('[id]')?.id}`;
         if (box.right > innerWidth + 1 || box.left < -1) wide.push(`${is}: from ${box.left} to ${box.right}`);
         const { overflowX, display } = getComputedStyle(element);
-        // The open step is a pocket that is wider than its place, on purpose.
+        // The open step is a pocket that is wider than its parent on purpose.
         if (overflowX === 'visible' && !element.matches('.step') && display !== 'inline' && element.scrollWidth > element.clientWidth + 2) wide.push(`${is}: ${element.scrollWidth} px in ${element.clientWidth}`);
       }
       return wide;
@@ -236,10 +239,10 @@ export async function overflows(page: Page, name: string): Promise<string[]> {
   return faults;
 }
 
-/** Milliseconds in which a page draws all that follows from another size of the screen. */
+/** Milliseconds within which a page has redrawn everything after the size of the screen has changed. */
 const SETTLES_MS = 5000;
 
-/** The faults that `find` finds in the page, once it has drawn itself. The chart becomes as wide as its place only after that. */
+/** The faults that `find` finds in the page once it has settled. The chart takes its final width only after the page was drawn. */
 async function settled(page: Page, find: () => string[]): Promise<string[]> {
   for (const until = Date.now() + SETTLES_MS; ; await page.waitForTimeout(50)) {
     await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
@@ -259,7 +262,7 @@ export async function look(page: Page, name: string): Promise<string[]> {
   return faults;
 }
 
-/** Takes a picture of the whole page. With the scale `css` it has one pixel for each of CSS, which takes half the time. */
+/** Takes a picture of the whole page. With the scale `css` it has one pixel for each CSS pixel, which takes half the time. */
 export async function shoot(page: Page, name: string, scale: 'css' | 'device' = 'device'): Promise<void> {
   // A picture of the whole page would have the bar at the foot of the screen in its middle.
   const place = (position: string): Promise<void> =>

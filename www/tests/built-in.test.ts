@@ -1,4 +1,4 @@
-/** The larger model that comes with the page: it learns, what it learned survives a reload, and other programs open the whole of it. */
+/** The larger model that comes with the page: it learns, what it learned survives a reload, and other programs open the exported whole model. */
 import { unzipSync } from 'fflate';
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

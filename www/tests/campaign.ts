@@ -1,4 +1,4 @@
-/** What the campaigns of faults share: random choices from a seed, counts, and a page with the package in a browser that keeps its files. */
+/** What the fault campaigns share: seeded random choices, counts, and a page with the package in a browser that keeps its files. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ export const TILES = '4x4,4x4,4x4,4x4,4x4,4x4';
 export const ROWS = readFileSync(`${GOLDEN}/bert/train.csv`, 'utf8');
 export const TASK = { data: ROWS, dataName: 'train.csv', template: '{text} It was [MASK] .', labels: ['great', 'terrible'] };
 
-/** The count in an environment variable, which makes a campaign long; otherwise that of a short run. */
+/** The count from an environment variable, for a long campaign, or otherwise the count of a short run. */
 export const count = (variable: string, short: number): number => Number(process.env[variable] ?? short);
 
 /** Random numbers from a seed (mulberry32), so that a campaign can be repeated. */
@@ -44,7 +44,7 @@ export class Random {
 
 export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-/** A browser with a profile on disk, as people have it, which can be started again after it has crashed. */
+/** A browser with a profile on disk, like that of a real user. It can be started again after a crash. */
 export class Device {
   readonly #profile = mkdtempSync(join(tmpdir(), 'pocketllm-'));
   readonly #url: string;
@@ -92,7 +92,7 @@ export class Device {
   }
 }
 
-/** As many of `every` case as an environment variable says (`all` for all of them), or a few, drawn from a seed. */
+/** Some of the cases in `every`, drawn from a seed: as many as an environment variable says (`all` for all of them), or a few. */
 export function chosen<T>(every: readonly T[], variable: string, short: number): T[] {
   if (process.env[variable] === 'all') return [...every];
   const random = new Random(count('POCKETLLM_SEED', 1));

@@ -28,7 +28,7 @@ function run(cwd: string, command: string, ...args: string[]): void {
   execFileSync(command, args, { cwd, stdio: 'pipe' });
 }
 
-/** An example with further files. It installs the packed package, and Vite is the one of this repository. */
+/** An example with further files. It installs the packed package, and uses the Vite of this repository. */
 function project(name: string, files: Record<string, string>): string {
   const path = join(folder, name);
   cpSync(join(EXAMPLES, name), path, { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * Tests that the package works in a browser without WebGPU, where the engine computes on the processor, and that both devices
- * agree. The browser with the software GPU is the other one.
+ * Tests that the package works in a browser without WebGPU, where the engine computes on the processor, and that its results agree
+ * with those of a browser with the software GPU.
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -13,7 +13,7 @@ const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
 const BERT = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`));
 const DATA = readFileSync(golden('bert/train.csv'), 'utf8');
-/** Between losses, or scores, of two devices: sums of f32 in other orders. */
+/** The tolerance between losses or scores of two devices, which add f32 values in different orders. */
 const TOLERANCE = 1e-4;
 
 let without: Site;
@@ -152,7 +152,7 @@ test.skipIf(FAKE)('a LoRA run that was made on the processor replays on the GPU 
 
 test.skipIf(FAKE)('without relaxed SIMD the losses differ in their last bits, and a replay has the same weights', { timeout: LONG }, async () => {
   const { context, page, module } = await visitPackage(without);
-  // The engine assembles one module, of relaxed instructions. A browser that does not know them refuses it as here.
+  // The engine assembles one module with relaxed instructions. A browser that does not know them refuses it, as is done here.
   await context.route('**/worker.js', async (route) => {
     const response = await route.fetch();
     const refuse = 'WebAssembly.Module = function () { throw new WebAssembly.CompileError("no relaxed SIMD"); };';

@@ -1,4 +1,4 @@
-/** Threads that share the matmuls of the engine on the processor: they change no bit, and one that fails is done without. */
+/** Threads that share the matmuls of the engine on the processor: they change no bit, and the engine works without one that fails. */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { BrowserContext } from 'playwright-core';
@@ -57,7 +57,7 @@ interface Found {
   readonly workers: number;
 }
 
-/** Takes two steps, with this code before the script of every worker. */
+/** Takes two steps, with this code inserted before the script of every worker. */
 async function train(site: Site, code: string): Promise<Found> {
   const { context, page, module, faults } = await visitPackage(site);
   await before(context, code);

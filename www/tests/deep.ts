@@ -1,17 +1,17 @@
-/** A model of so many layers that a few of them are little of it, for tests of layers that stay in the browser's storage. */
+/** A model with so many layers that a few of them are a small part of it, for tests of layers that stay in the browser's storage. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 
 const TOKENIZER = resolve(import.meta.dirname, '../../tests/golden/bert/tokenizer.json');
-/** It writes, and has this width. */
+/** A small model that writes. */
 const CONFIG = {
   ...{ model_type: 'llama', architectures: ['LlamaForCausalLM'], hidden_act: 'silu', rms_norm_eps: 1e-5, rope_theta: 10000, tie_word_embeddings: true },
   ...{ hidden_size: 192, intermediate_size: 512, num_attention_heads: 6, num_key_value_heads: 6, vocab_size: 97, max_position_embeddings: 160 },
 };
 
-/** The file of the weights of so many layers. They are waves. */
+/** The file of the weights of a model with `layers` layers. The values are a sine wave. */
 function weights(layers: number): Buffer {
   const { hidden_size: width, intermediate_size: inner } = CONFIG;
   const shapes: [string, number[]][] = [
@@ -58,7 +58,7 @@ export function writeDeep(layers: number): Deep {
   return { folder, names, paths: names.map((name) => join(folder, name)), size: tensors.length, remove: () => rmSync(folder, { recursive: true }) };
 }
 
-/** The files that layers are read from now. */
+/** The number of files from which layers are being read. */
 export const scratch = (page: Page): Promise<number> =>
   page.evaluate(async () => {
     const at = await (await (await navigator.storage.getDirectory()).getDirectoryHandle('pocketllm')).getDirectoryHandle('scratch', { create: true });

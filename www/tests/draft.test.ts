@@ -55,7 +55,7 @@ test('pasted texts are taken up again when a model is loaded, and can be cleared
   await load(page);
   await tab(page, 'Paste');
   const pasted = `text,label\n${'a fine film,great\na bad film,terrible\n'.repeat(6)}`;
-  // The line has its place as soon as there is something to keep, so that nothing moves when it is shown.
+  // Space is reserved for the line as soon as there is something to keep, so that nothing moves when it is shown.
   const height = (): Promise<number> => page.locator('#draft').evaluate((line) => line.getBoundingClientRect().height);
   const reserved = await page.getByLabel('Your examples, one per line').evaluate((field: HTMLTextAreaElement, text) => {
     field.value = text;
@@ -67,7 +67,7 @@ test('pasted texts are taken up again when a model is loaded, and can be cleared
   expect(await height()).toBe(reserved);
   await reload(page);
   await expect.poll(() => page.locator('#model-files').isVisible()).toBe(true);
-  // The page does not take the texts in before they are needed, so that a model can still be downloaded.
+  // The page does not read the texts before they are needed, so that a model can still be downloaded.
   expect(await page.locator('#requests').getAttribute('data-count')).toBe(null);
   await load(page);
   await expect.poll(() => page.getByLabel('Your examples, one per line').inputValue()).toBe(pasted);
@@ -271,7 +271,7 @@ describe.skipIf(FAKE)('with the engine', () => {
 
 test.skipIf(FAKE)('of two files chosen one right after the other, the line of the later one keeps its place although the first one cannot be kept', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => {
-    // Files wait until the test says how their writing ends.
+    // Writes to files wait until the test says how they end.
     await each.addInitScript(() => {
       const { write, close } = FileSystemWritableFileStream.prototype;
       const files = new WeakSet<FileSystemWritableFileStream>();

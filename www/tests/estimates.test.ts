@@ -1,6 +1,6 @@
 /**
- * The times that the page tells before a training. With `POCKETLLM_ESTIMATES=1` they are compared with those that it takes, for two models and
- * two lengths of texts, which takes minutes and says something only on a machine that does nothing else.
+ * The times that the page estimates before a training. With `POCKETLLM_ESTIMATES=1` they are compared with the actual times, for two models
+ * and two lengths of texts. That takes minutes, and is meaningful only on an idle machine.
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-/** The messages of the sample, or as many texts that consist of several of them. */
+/** The messages of the sample, or the same number of texts that consist of `each` messages. */
 function texts(each: number): string {
   const rows = readFileSync(SAMPLE, 'utf8').trim().split('\n').slice(1).map((row) => /^(.*),([^,]+)$/.exec(row)).map((found) => ({ text: (found?.[1] ?? '').replace(/^"|"$/g, ''), label: found?.[2] ?? '' }));
   const of = (label: string): string[] => rows.filter((row) => row.label === label).map(({ text }) => text);
@@ -56,7 +56,7 @@ test('what is written before and after is part of the time, and so are the tests
   const settings = { steps: 100, batchSize: 4, evaluateEvery: 10, estimator: 'two-point' } as const;
   const steps = deepSeconds(settings, { pass: 0.01, written: 0, tested: 0, compared: 0 });
   expect(steps).toBeCloseTo(100 * 4 * 2 * 0.01 * 1.15);
-  // Two openings, before and after: each is read and then written on.
+  // Two openings, before and after: each is read and then continued.
   expect(deepSeconds(settings, { pass: 0.01, written: 6, tested: 0, compared: 2 }) - steps).toBeCloseTo(4 * 6.01);
   // Fifty texts before, after, and at every tenth step.
   expect(deepSeconds(settings, { pass: 0.01, written: 0, tested: 50, compared: 0 }) - steps).toBeCloseTo(12 * 50 * 0.01);

@@ -29,7 +29,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export const pace = { stepMs: 40, loadMs: 60 };
 
 /**
- * `lose` is the part of a step, counted from now, in which the GPU is lost. A step has four parts.
+ * The GPU is lost in the part of a step with the number `lose`, counted from now. A step has four parts.
  */
 export const trouble = { lose: 0 };
 

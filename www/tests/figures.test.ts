@@ -1,4 +1,4 @@
-/** What people paste is understood, and what an accuracy is worth is said: in Chromium, on a phone's screen. */
+/** The page understands what people paste, and says what an accuracy is worth: in Chromium, on a phone's screen. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
@@ -97,7 +97,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
       ['😀,Schön dich zu sehen\n😡,Das ist mir zu spät\n😀,Danke dir sehr\n😡,Nie wieder', 'The text is in column 2 and the label in column 1', ['😀', '😡']],
       ['Nachricht;Art\nKommst du heute?;Familie\nDie Rechnung ist offen;Arbeit\nBis gleich!;Familie\nTermin um vier;Arbeit', 'the column “Nachricht”', ['Familie', 'Arbeit']],
       ['Message,Type\nSee you at noon,friend\nPay here,scam', 'The text is in the column “Message” and the label in “Type”', ['friend', 'scam']],
-      // Of a few lines, labels need not repeat, and spellings of one label count once.
+      // In a few lines, labels need not repeat, and different spellings of a label count as one.
       ['friend: See you at noon\nscam: Pay here: now', '(2 labels: “friend”, “scam”). The first line is an example.', ['friend', 'scam']],
       ['work: Meeting\nfamily: Love you\nFAMILY: Dinner\nfamily: Bye', '(2 labels: “family”, “work”)', ['family', 'work']],
       ['text,label\nMeeting,Work\nLove you,family\nReport,work \nDinner,FAMILY\nSend it,work\nBye,family', 'are taken as one label', ['work', 'family']],
@@ -219,7 +219,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(1);
     expect(await page.locator('#compare .score').allTextContents()).toHaveLength(3);
 
-    // It can be learned again, and training deeply asks for words that the model knows.
+    // The examples can be learned again, and training deeply asks for words that the model knows.
     await page.getByRole('button', { name: 'Back to training' }).click();
     await page.getByRole('radio', { name: 'Quickly' }).check();
     await page.getByRole('button', { name: 'Learn from my examples' }).click();

@@ -29,7 +29,7 @@ describe.skipIf(FAKE)('with the engine', () => {
   });
   afterEach(() => vi.unstubAllGlobals());
 
-  /** Lists a source whose server answers with `answers`, by path, and returns the paths that were requested, too. */
+  /** Lists a source whose server answers with `answers`, by path. Also returns the paths that were requested. */
   async function listed(source: RemoteSource, answers: Record<string, string>): Promise<{ names: string[]; asked: string[] }> {
     const asked: string[] = [];
     vi.stubGlobal('fetch', async (url: string | URL) => {

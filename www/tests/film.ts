@@ -1,4 +1,4 @@
-/** Films a page: pictures of it, each with the time that it is shown, which become one animated WebP. */
+/** Films a page as an animated WebP: pictures of the page, each with its duration. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -29,7 +29,7 @@ export class Film {
     return this.#shots.reduce((sum, { ms }) => sum + ms, 0);
   }
 
-  /** Shows the page as it is now for so long. */
+  /** Shows the page as it is now for `ms` milliseconds. */
   async shoot(ms: number): Promise<void> {
     const picture = await this.#page.screenshot();
     const last = this.#shots.at(-1);
@@ -37,7 +37,7 @@ export class Film {
     else this.#shots.push({ picture, ms });
   }
 
-  /** Shows how the page changes until `over`, in about so many pictures. However long a picture stood, it is shown for so long. */
+  /** Shows how the page changes until `over`, in about `most` pictures. Each is shown for `ms` milliseconds, however long the page looked like it. */
   async follow(over: Promise<unknown>, most: number, ms: number): Promise<void> {
     let goes = true;
     const ended = over.finally(() => (goes = false));

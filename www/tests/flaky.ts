@@ -1,8 +1,8 @@
 import type { Reporter, TestCase } from 'vitest/node';
 
 /**
- * Says which tests passed only at their second attempt, and what the first one said. `vitest`'s own
- * report counts them as passed without a word.
+ * Reports which tests passed only at the second attempt, with the error of the first one. `vitest`'s own
+ * report silently counts them as passed.
  */
 export class Flaky implements Reporter {
   readonly #tests: TestCase[] = [];

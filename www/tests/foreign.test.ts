@@ -1,4 +1,7 @@
-/** Texts in a writing that the model does not know are pointed out before training: in Chromium, with the tiny model, and with the built-in ones where they have been downloaded. */
+/**
+ * Texts in a script that the model does not know are pointed out before training: in Chromium, with the tiny model, and with the built-in
+ * models if they have been downloaded.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -26,13 +29,13 @@ beforeAll(async () => {
 afterAll(async () => site?.close());
 
 test('a text counts by its letters, not by what every model spells sign by sign', async () => {
-  // This tokenizer has a token for each word in Latin letters, and one for each other sign. Of Hangul, whose syllables are two or three letters, it knows the syllables.
+  // This tokenizer has a token for each word in Latin letters, and one for each other character. It knows Hangul by its syllables, which are two or three letters.
   const tokens = (text: string): number => text.match(/\p{Script=Latin}+|\p{L}/gu)?.length ?? 0;
   const tuner = { tokenLengths: async (texts: readonly string[]) => texts.map(tokens), unknownTokens: async (texts: readonly string[]) => texts.map(() => 0) };
   expect(await foreignTexts(tuner, ['Schöne Grüße', 'письмо'])).toEqual({ texts: 2, foreign: 1 });
   expect(await foreignTexts(tuner, ['좋아요', '감사합니다'])).toBeUndefined();
   expect(await foreignTexts(tuner, [...EMOJI.slice(0, 2), '1234567890', ''])).toBeUndefined();
-  // A model that reads English letter by letter is not told that English is foreign.
+  // For a model that reads English letter by letter, English is not reported as foreign.
   expect(await foreignTexts({ ...tuner, tokenLengths: async (texts) => texts.map((text) => text.length) }, ['good morning', 'письмо'])).toBeUndefined();
   const unknown = { ...tuner, tokenLengths: async (texts: readonly string[]) => texts.map(() => 3), unknownTokens: async (texts: readonly string[]) => texts.map((text) => (text.startsWith('好') ? 1 : 0)) };
   expect(await foreignTexts(unknown, ['好好好好好', 'good good good'])).toEqual({ texts: 2, foreign: 1 });
@@ -59,7 +62,7 @@ describe.skipIf(FAKE)('with the engine', () => {
     for (const known of [ENGLISH, GERMAN, EMOJI, CODE, [...ENGLISH, ...ENGLISH, ...GERMAN, ...KOREAN.slice(0, 2)]]) expect([known[0], await foreignTexts(tuner, known)]).toEqual([known[0], undefined]);
     for (const foreign of [JAPANESE, CHINESE, RUSSIAN, KOREAN]) expect([foreign[0], (await foreignTexts(tuner, foreign))?.foreign]).toEqual([foreign[0], expect.toSatisfy((many: number) => many >= 3)]);
     expect(await foreignTexts(tuner, [...ENGLISH, ...RUSSIAN])).toEqual({ texts: 8, foreign: 4 });
-    // Languages in Latin letters: from some words on, it is clear which one the vocabulary was made for.
+    // Languages in Latin letters: with enough words, it is clear which one the vocabulary was made for.
     for (const known of [[...ENGLISH, ...SHORT.english], SHORT.names, Array.from({ length: 20 }, () => CODE).flat(), GERMAN]) expect([known[0], await readsInPieces(tuner, known)]).toEqual([known[0], false]);
     for (const foreign of [[...GERMAN, ...SHORT.german], SHORT.spanish, SHORT.polish]) expect([foreign[0], await readsInPieces(tuner, foreign)]).toEqual([foreign[0], true]);
     await lib.close();

@@ -1,4 +1,4 @@
-/** The page as people hear it who do not see it: its headings, what is announced, and where the focus is after each change. */
+/** The page as a screen reader presents it: its headings, what is announced, and where the focus is after each change. */
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-/** Writes down what the live regions of the page say. */
+/** Records what the live regions of the page say. */
 function listen(): void {
   const heard: string[] = [];
   Object.assign(globalThis, { heard });
@@ -26,7 +26,7 @@ function listen(): void {
 
 const heard = (page: Page): Promise<string[]> => page.evaluate(() => (globalThis as unknown as { heard: string[] }).heard);
 
-/** The name of what has the focus. */
+/** The name of the element that has the focus. */
 const focused = (page: Page): Promise<string> =>
   page.evaluate(() => (document.activeElement?.closest('body > *') === null ? 'nothing' : (document.activeElement?.textContent ?? '').replace(/\s+/g, ' ').trim()));
 
@@ -87,7 +87,7 @@ test.skipIf(FAKE)('a reply is read out once, when it is whole', { timeout: LONG 
   await page.getByRole('button', { name: 'Try it before training' }).click();
   await page.getByLabel('Your text').fill('the cat');
   await page.getByRole('button', { name: 'Send' }).click();
-  // It may be whole before the test has seen its beginning.
+  // The reply may be complete before the test has seen its beginning.
   await expect.poll(() => page.locator('#chat-log .model').textContent(), { timeout: LONG }).not.toBe('');
   await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
   const reply = ((await page.locator('#chat-log .model').textContent()) ?? '').replace(/\s+/g, ' ').trim();

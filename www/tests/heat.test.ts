@@ -1,8 +1,8 @@
-/** A device that becomes slower over minutes is noticed, and one that is only slow for a moment is not. */
+/** A device that becomes slower over minutes is detected, and one that is slow only for a moment is not. */
 import { expect, test } from 'vitest';
 import { Heat } from '../src/page/heat.ts';
 
-/** Steps of 500 tokens for some minutes, each of which takes so long; returns the rest after the last one. */
+/** Adds steps of 500 tokens that take `ms` milliseconds each, for `minutes` minutes. Returns the rest after the last step. */
 function steps(heat: Heat, minutes: number, ms: number): { warm: boolean; rest: number } {
   let rest = 0;
   for (let at = 0; at < (minutes * 60_000) / ms; at++) rest = heat.add(ms, 500);

@@ -1,6 +1,6 @@
 /**
  * Calls every function of the package and of the engine with arguments that no caller should pass. `POCKETLLM_CALLS` is the
- * number of calls for each way, `POCKETLLM_SEED` makes other ones.
+ * number of calls for each way, and `POCKETLLM_SEED` changes the arguments.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FAKE, openSite, PACKAGE, visitPackage, type Site } from './browser.ts';

@@ -21,7 +21,7 @@ export interface Report {
   readonly wrong: string[];
 }
 
-/** Runs in the page. Makes `calls` calls with hostile arguments, and asks now and then whether the engine still works. */
+/** Runs in the page. Makes `calls` calls with hostile arguments, and checks now and then whether the engine still works. */
 export async function assault({ module, wasm, hub, tiles, seed, calls, worker, task }: Assault): Promise<Report> {
   const { FineTuner, PocketError, inspectModel, planTraining, storage } = module;
   let state = seed;
@@ -154,7 +154,7 @@ export async function assault({ module, wasm, hub, tiles, seed, calls, worker, t
     'storage.deleteModel': () => storage.deleteModel(value() as string),
     'storage.lists': () => Promise.all([storage.models, storage.runs, storage.room].map((each) => (each as (argument: unknown) => Promise<unknown>)(value()))),
   };
-  /** Every function of the engine. Its callers are the package's, so only panics and what comes after count. */
+  /** Every function of the engine. Only the package calls them, so only panics and their consequences count. */
   const engine: Record<string, () => unknown> =
     wasm === undefined
       ? {}

@@ -52,7 +52,7 @@ test('a gated model asks for a token, and an adapter is taken by its id', { time
   expect(await faultsOf(page)).toEqual([]);
   await page.getByText('Models that work here').click();
   expect(await page.getByLabel('Your access token').isVisible()).toBe(false);
-  // The address of the model's page is as good as its id.
+  // The address of the model's page works like its id.
   await page.getByLabel('The model’s name').fill(`https://huggingface.co/${ID}/tree/main`);
   await page.getByRole('button', { name: 'Look it up' }).click();
   await page.getByRole('alert').getByText('give an access token').waitFor();
@@ -110,7 +110,7 @@ test('a sentence encoder is looked up, and learns the quick way only', { timeout
   await page.getByRole('radio', { name: 'Paste' }).check();
   await page.getByLabel('Your examples, one per line').fill('good: a fine film\nbad: a dull film\n'.repeat(12));
   await page.getByRole('button', { name: 'Next: training' }).click();
-  // Nothing is offered that would fail.
+  // What would fail is not offered.
   expect(await page.getByRole('radio', { name: 'Deeply' }).isVisible()).toBe(false);
   await page.getByRole('button', { name: 'Learn from my examples' }).click();
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
@@ -139,7 +139,7 @@ test('a model is looked up before it is loaded, and refused by name before its w
   // At most the header at the beginning of the weights is read.
   expect(hub.asked.filter((each) => each.includes('model.safetensors') && !each.endsWith('bytes=0-262143'))).toEqual([]);
   expect(await page.locator('#shelf').isVisible()).toBe(false);
-  // Of several files one is proposed, as after a look at the repository.
+  // One of several files is proposed, as after looking the repository up.
   await load('tests/quants');
   await expect.poll(() => page.locator('#hub-file').inputValue(), { timeout: LONG }).toBe('m-Q8_0.gguf');
   await load(ID);

@@ -139,12 +139,12 @@ describe.skipIf(FAKE)('a hub', () => {
       hub.asked.length = 0;
       expect(await load(page, module, model)).toMatch(says);
       const downloads = hub.asked.filter((each) => each.startsWith('GET') && each.includes('model.safetensors'));
-      // Only the beginning, and nothing of the tokenizer.
+      // Only the beginning of the weights is requested, and nothing of the tokenizer.
       expect(downloads.filter((each) => !/ bytes=0-\d+$/.test(each))).toEqual([]);
       expect(hub.asked.some((each) => each.includes('tokenizer'))).toBe(false);
       expect(await page.evaluate(async ({ module }) => (await module.storage.models()).length, { module })).toBe(0);
     }
-    // The same is said of a plain folder, and by a plan.
+    // A plain folder and a plan give the same error.
     expect(await load(page, module, `${hub.url}/refused/bnb/resolve/v9/../main/`, { hub: 'https://hub.test' })).toMatch(/^model-unsupported .*bitsandbytes/);
     const planned = page.evaluate(({ module, hub }) => module.planTraining({ model: 'refused/bnb', hub }).catch((error: Error) => error.message), { module, hub: hub.url });
     expect(await planned).toMatch(/bitsandbytes/);

@@ -26,7 +26,7 @@ interface Broken {
   at?: number;
 }
 
-/** Milliseconds from the last byte until a connection breaks, in which a slow browser takes the bytes in. */
+/** Milliseconds from the last byte until a connection breaks, so that a slow browser has time to read the bytes. */
 const BREAKS_AFTER_MS = 500;
 
 export interface Hub {
@@ -35,8 +35,8 @@ export interface Hub {
   /** The requests so far: method, path, and range. */
   readonly asked: string[];
   /**
-   * Breaks every connection after this many bytes of a large file, until so many requests have continued the download at a later byte. How
-   * much of these bytes has arrived by then depends on the browser.
+   * Breaks every connection after `after` bytes of a large file, until `times` requests have continued the download at a later byte. How
+   * many of these bytes have arrived by then depends on the browser.
    */
   broken: Broken;
   /** Changes one byte of the response, just after its first half. */
@@ -49,9 +49,12 @@ export interface Hub {
   speed: number;
   /** The token that opens the repositories; empty if they are open to everyone. */
   token: string;
-  /** Answers listings with this status, this many times, and asks to wait so many seconds. */
+  /** Answers listings `times` times with this status, and asks the client to wait `seconds` seconds. */
   busy: { status: number; times: number; seconds: number };
-  /** Spoils the answer number `at` of those from now on, and with `onwards` all after it. It counts down. `silence` is called when nothing more comes of an answer. */
+  /**
+   * Spoils answer number `at`, counted from now, and with `onwards` all answers after it. `at` counts down. `silence` is called when an
+   * answer stops without an end.
+   */
   fault: { at: number; readonly how: Fault; readonly onwards?: boolean; readonly silence?: () => void } | undefined;
   /** The token of each request that had one, with its path. */
   readonly tokens: string[];
@@ -113,9 +116,9 @@ export async function openHub(folder: string, id: string, names: readonly string
     const middle = Math.floor(bytes.length / 2) - start;
     if (hub.damaged && LARGE.test(name) && middle >= 0) body[middle] = (body[middle] ?? 0) ^ 1;
     const { broken } = hub;
-    // Not where only the beginning is asked for.
+    // Requests for only the beginning are not broken.
     if (broken.times > 0 && LARGE.test(name) && Number.isNaN(to)) {
-      // A server without ranges is asked for them too.
+      // Clients also send ranges to a server that does not support them.
       const at = Number(/bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0);
       if (at > (broken.at ?? 0)) [broken.at, broken.times] = [at, broken.times - 1];
       if (broken.times > 0) {

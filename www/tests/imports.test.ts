@@ -1,4 +1,4 @@
-/** No files of the package or the page import values from each other in a circle. Types may. */
+/** The files of the package and the page have no import cycles of values. Cycles of types are allowed. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { expect, test } from 'vitest';

@@ -143,7 +143,7 @@ test('after a broken connection the download continues where it ended, by itself
   expect(more).toEqual([]);
 
   await page.evaluate(async (module) => module.storage.deleteModel((await module.storage.models())[0]?.id ?? ''), module);
-  // In so many parts that the download is not over before the tab is closed.
+  // The connection breaks so often that the download is not over before the tab is closed.
   hub.broken = { after: 10_000, times: 1e9 };
   hub.asked.length = 0;
   const broken = load(page, module);
@@ -166,7 +166,7 @@ test('a model at a URL is stored, checked for changes, downloaded again if it ha
   const all = ['config.json', 'tokenizer.json', 'model.safetensors'];
   const again = async (options: object = {}): Promise<string[]> => {
     hub.asked.length = 0;
-    // It is not on the hub, whose addresses are read as ids.
+    // The hub is another host here, because addresses of the hub are read as ids.
     expect(await load(page, module, { model, hub: 'https://hub.test', ...options })).toBe('loaded');
     return fetched();
   };
@@ -310,7 +310,7 @@ test('a run whose tab is killed during a step continues in another tab with the 
       const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub });
       for await (const { step } of tuner.train({ ...run, steps: 16, keep: 'test' })) {
         void (globalThis as unknown as { saw(step: number): void }).saw(step);
-        // Where the end comes late, the run waits for it and is not over before.
+        // If the tab is killed late, the run waits for that and does not end before.
         if (step === 12) await new Promise(() => undefined);
       }
     },

@@ -1,6 +1,6 @@
 /**
  * Kills runs in the tab at random moments, continues them until they are complete, and compares them with an
- * undisturbed run. `POCKETLLM_TAB_KILLS` is the number of kills; `POCKETLLM_SEED` makes other choices.
+ * undisturbed run. `POCKETLLM_TAB_KILLS` is the number of kills, and `POCKETLLM_SEED` changes the random choices.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JSHandle, Page } from 'playwright-core';
@@ -48,7 +48,7 @@ afterAll(async () => {
   await site?.close();
 });
 
-/** Runs in the page: continues the run that is stored, or begins it, and returns the hashes of all that it leaves. */
+/** Runs in the page: continues the stored run, or begins it, and returns the hashes of everything that it leaves. */
 async function work({ module, hub, url, kind, steps, task, tiles, keep }: Given): Promise<Left> {
   const page = globalThis as unknown as { saw(step: number): Promise<void>; worker?: Worker };
   const readout = kind.options.method === 'readout';
@@ -61,7 +61,7 @@ async function work({ module, hub, url, kind, steps, task, tiles, keep }: Given)
   let from = 0;
   if (kept !== undefined) from = (await tuner.restore(kept)).step;
   const run = readout ? { data: task.data, dataName: task.dataName } : { ...task, steps, batchSize: 4, learningRate: 1e-3, keep };
-  // The run waits until its step has been seen, so that it does not end before a moment to kill it comes.
+  // The run waits until its step has been seen, so that it does not end before it can be killed.
   for await (const { step } of tuner.train({ ...run, seed: 42, ...kind.options })) await page.saw(step);
   const hash = async (blob: Blob | undefined): Promise<string> => {
     const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await (blob ?? new Blob()).arrayBuffer()));
@@ -153,7 +153,7 @@ test.skipIf(FAKE)(`${KILLS} kills of the tab at random moments: every run ends a
       const { steps } = desk;
       if (!early) await until(() => steps.filter((step) => step > 0).length >= more, ended);
       if (await Promise.race([ended, sleep(pause)])) {
-        // The run was complete before the moment came.
+        // The run was complete before it could be killed.
         expect(await part, `${kind.name}, run ${at}`).toMatchObject({ end: { ...whole, from: expect.any(Number) } });
         least = -1;
         break;
@@ -171,7 +171,7 @@ test.skipIf(FAKE)(`${KILLS} kills of the tab at random moments: every run ends a
     if (least >= 0) {
       const end = await start(desk, kind, keep);
       expect(end, `${kind.name}, run ${at}`).toEqual({ ...whole, from: end.from });
-      // Nothing is lost that was seen.
+      // No step that was seen is lost.
       if (kind.options.method !== 'readout') expect(end.from, `${kind.name}, run ${at}`).toBeGreaterThanOrEqual(least);
     }
     await desk.page.evaluate(({ module, keep }) => module.storage.deleteRun(keep), { module: desk.module, keep });

@@ -1,4 +1,4 @@
-/** The page in each of its languages: nothing is left in English, and nothing is too long for its place. */
+/** The page in each of its languages: nothing is left in English, and every text fits. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Page, Route } from 'playwright-core';
@@ -11,7 +11,7 @@ import { LONG, TINY_FILES, TINY_ROWS } from './steps.ts';
 const PAGE = resolve(import.meta.dirname, '../src/page');
 const OTHERS = Object.keys(LANGUAGES).filter((language) => language !== 'en');
 
-/** The texts of a language by their keys. A text with values gets numbers, which any value can be. */
+/** The texts of a language by their keys. A text with parameters gets numbers, because any parameter can be a number. */
 async function catalog(language: string): Promise<Map<string, string>> {
   const module = (await import(`${PAGE}/text/${language}/index.ts`)) as Record<string, unknown>;
   const texts = new Map<string, string>();
@@ -65,7 +65,7 @@ describe('the catalogs', () => {
     const found = readdirSync(PAGE)
       .filter((name) => name.endsWith('.ts') && !exempt.test(name))
       .flatMap((name) => [...readFileSync(`${PAGE}/${name}`, 'utf8').replace(/\/\*.*?\*\/|\/\/.*$/gms, '').matchAll(written)].map(([text]) => `${name}: ${text}`));
-    // A name, and a sentence that a tokenizer is measured by.
+    // A name, and a sentence that tokenizers are measured with.
     expect(found.filter((text) => !/Small BERT|Please bring the report/.test(text))).toEqual([]);
   });
 });
@@ -77,7 +77,7 @@ describe.skipIf(FAKE)('the page', () => {
   });
   afterAll(async () => site?.close());
 
-  /** A visit of which the texts of German, or the page's script, are answered by `answer`. It notes the titles that are seen, frame by frame. */
+  /** A visit in German in which `answer` handles the requests for `files`. It records the titles that are visible in each frame. */
   async function german(files: string, answer: (route: Route) => Promise<void>, delays: boolean): Promise<Page> {
     const context = await site.browser.newContext({ ...PHONE, locale: 'de', serviceWorkers: 'block' });
     await context.route(files, answer);

@@ -8,7 +8,7 @@ import { loadTiny, LONG, startTraining, TINY_FILES, tinySettings, untilTrained }
 import { decode, encode, WORD, type Sender } from '../src/page/link.ts';
 import { MOST_QR_BYTES } from '../src/page/qr-code.ts';
 
-/** What is used of the decoder. Its own types would need its package before the code can be checked. */
+/** The part of the decoder that is used. With its own types, the code could not be checked before its package is installed. */
 interface Decoder {
   prepareZXingModule(options: { readonly overrides: { readonly wasmBinary: ArrayBuffer }; readonly fireImmediately: true }): Promise<unknown>;
   readBarcodes(picture: Uint8Array, options: { readonly formats: readonly string[] }): Promise<readonly { readonly text: string }[]>;
@@ -62,15 +62,15 @@ describe('the bytes of a link', () => {
     }
     for (const change of [{ name: 'x'.repeat(1000) }, { modelName: 7 }, { names: [['a']] }, { names: 'abc' }]) expect(await refused(await encode({ ...SENDER, ...change } as unknown as Sender, record(1)))).toBe(foreign);
     expect(await refused(await encode(SENDER, new Blob([RECORD])))).toBe(foreign);
-    // A few kilobytes that claim to be many megabytes.
+    // A few kilobytes that expand to many megabytes.
     expect((await encode(SENDER, new Blob([new Uint8Array(64e6)]))).length).toBeLessThan(100_000);
     expect(await refused(await encode(SENDER, new Blob([new Uint8Array(64e6)])))).toBe(damaged);
   });
 });
 
 /**
- * Reads the code that the page has drawn, with a decoder that shares nothing with what drew it: from a picture of the screen, and from one
- * that is tilted and blurred, as a camera sees it.
+ * Reads the code that the page has drawn, with a decoder that shares nothing with the encoder: from a picture of the screen, and from one that
+ * is tilted and blurred, as a camera sees it.
  */
 async function readsCode(decoder: Decoder, page: Page, link: string): Promise<void> {
   const code = page.locator('.qr');
@@ -116,7 +116,7 @@ describe('from one browser to another', () => {
     expect(await faultsOf(sender.page)).toEqual([]);
     await shoot(sender.page, 'phone-dark-4-link');
     await readsCode(decoder, sender.page, link);
-    // The longest link of which a code is drawn, and one that is longer by one character.
+    // The longest link for which a code is drawn, and one that is longer by one character.
     const pad = MOST_QR_BYTES - Buffer.byteLength(link) + new URL(link).pathname.length - 1;
     const at = async (path: string): Promise<string> => {
       await sender.page.evaluate((each) => history.replaceState(null, '', each), path);
@@ -142,7 +142,7 @@ describe('from one browser to another', () => {
     await expect.poll(() => page.locator('#shared-facts').textContent()).toMatch(/terrible, great, .*in 6 steps.*Labelsterrible, great/);
     expect(await faultsOf(page)).toEqual([]);
     await shoot(page, 'phone-light-0-shared');
-    // No model is loaded before the person wants it, and what is behind the # goes to no server.
+    // No model is loaded before the person wants it, and the fragment is not sent to any server.
     expect(asked.filter((url) => /safetensors|training=/.test(url))).toEqual([]);
     // Another model of the same kind is refused by its hash.
     const weights = readFileSync(TINY_FILES[2] ?? '');

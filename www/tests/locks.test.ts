@@ -1,4 +1,4 @@
-/** Tests in Chromium that two trainings never write one stored run. */
+/** Tests in Chromium that two trainings never write the same stored run. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -166,7 +166,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     const { template: _, labels: __, ...rows } = RUN;
     const found = await page.evaluate(
       async ({ module: { FineTuner, storage }, files, rows }) => {
-        // A rate that makes the loss worse, so that an earlier step is the best.
+        // A learning rate that increases the loss, so that an earlier step is the best.
         const run = { ...rows, readout: true, refitEvery: 2, keepBest: true, steps: 9, batchSize: 2, learningRate: 3e-2, eval: rows.data, evalName: rows.dataName, evaluateEvery: 3 };
         const bytes = async (blob: Blob): Promise<string> => [...new Uint8Array(await blob.arrayBuffer())].join();
         const tuner = await FineTuner.create({ model: files });
@@ -180,7 +180,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
         const { loss } = await tuner.evaluate(rows.data, { dataName: rows.dataName });
         const refused = await tuner.train({ ...rows, readout: true, keepBest: true, steps: 1 }).next().then(() => '', (error: Error) => error.message);
         await tuner.dispose();
-        // Stopped after the evaluation at step 6, and continued in another tab, as it were.
+        // Stopped after the evaluation at step 6, and continued as if in another tab.
         const other = await FineTuner.create({ model: files });
         for await (const { step } of other.train({ ...run, keep: 'best again' })) if (step === 7) break;
         await other.dispose();

@@ -1,6 +1,6 @@
 /**
- * Spoils every answer of a server in every way, one at a time, while a model is loaded. Each load ends well or with a clear
- * error, and afterwards the model is whole and no memory is held. `POCKETLLM_FAULTS` is the number of faults, or `all`.
+ * Spoils every answer of a server in every way, one at a time, while a model is loaded. Each load succeeds or ends with a clear
+ * error. Afterwards the model is complete and no memory is held. `POCKETLLM_FAULTS` is the number of faults, or `all`.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -55,7 +55,7 @@ function countBuffers(): void {
 }
 
 interface Outcome {
-  /** `fine`, or the code of the error; `uncoded` for one that has none. */
+  /** `fine`, or the code of the error; `uncoded` for an error without a code. */
   readonly code: string;
   readonly message: string;
   /** GPU bytes that are left. */
@@ -64,7 +64,7 @@ interface Outcome {
   readonly wasm: number;
 }
 
-/** Runs in the page. A minute of silence, after which a connection counts as broken, is over for all connections as soon as the test says so. */
+/** Runs in the page. Ends the minute of silence, after which a connection counts as broken, for all connections as soon as the test says so. */
 function shortenSilence(site: string): void {
   const shorten = `
     const [set, clear, minutes] = [setTimeout, clearTimeout, new Map()];
@@ -122,7 +122,7 @@ function attempt(what: What): Promise<Outcome> {
 const forget = (): Promise<void> => page.evaluate(async ({ storage }) => void (await Promise.all((await storage.models()).map(({ id }) => storage.deleteModel(id)))), module);
 
 test.skipIf(FAKE)('after every spoiled answer there is a clear error or none, and then everything works', { timeout: 3_000_000 }, async () => {
-  // The numbers of answers when nothing is spoiled. A retry asks for more, which are not spoiled.
+  // The numbers of answers when nothing is spoiled. A retry causes more answers, which are not spoiled.
   const answers = new Map<What, number>();
   for (const what of WHATS) {
     await forget();

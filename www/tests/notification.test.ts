@@ -1,4 +1,4 @@
-/** Tests that a person who looks at something else is told when a training ends, and that a tap brings the page back. */
+/** Tests that a person who is looking at something else is notified when a training ends, and that a tap brings the page back. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { DESKTOP, FAKE, openSite, PHONE, visit, type Site, type Visit } from './browser.ts';

@@ -13,7 +13,7 @@ const engine: WasmModule = { Tuner, checkModel, plan, probe, readRows, filesOf, 
 
 /**
  * Runs the worker's code at the other end of a real message channel, so that everything is
- * structured-cloned.
+ * cloned by the structured clone algorithm.
  */
 function fakeWorker(load: () => Promise<WasmModule> = async () => engine): Worker & { ended: boolean } {
   const { port1, port2 } = new MessageChannel();

@@ -95,12 +95,12 @@ test('a run is stopped, measured, and continued', { timeout: LONG }, async () =>
     expect(await faultsOf(page)).toEqual([]);
   }
   await tinySettings(page, ENDLESS);
-  // A second tap on a slow device, before the first one is seen to act, begins nothing.
+  // A second tap on a slow device, before the first one has a visible effect, starts nothing.
   await page.locator('#settings').evaluate((form: HTMLFormElement) => [1, 2].forEach(() => form.requestSubmit()));
   await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
   expect(await page.locator('.problem').count()).toBe(0);
   await page.waitForTimeout(FAKE ? 4000 : 1000);
-  // The answers to the person's own sentences change before their eyes, and the tab's title tells how far it is.
+  // The answers to the person's own sentences are updated live, and the tab's title shows the progress.
   const answers = page.locator('#live-predictions .score-figures');
   await expect.poll(() => answers.first().textContent()).toMatch(/^\d+% → \d+%$/);
   if (!FAKE) {

@@ -27,8 +27,8 @@ interface Trained {
   lossMinus: number[];
   restored: number;
   /**
-   * Number of bytes of the whole model that differ from those after training, in the same tuner and
-   * in a new one.
+   * The numbers of bytes of the whole model that differ from those after training, in the same tuner
+   * and in a new one.
    */
   changed: number[];
 }

@@ -39,7 +39,7 @@ function stubPhone(): void {
     }
   }
   const request = async (): Promise<Lock> => {
-    // A real system takes about as long, so a lock may arrive when it is no longer needed.
+    // A real system takes about this long, so a lock may arrive when it is no longer needed.
     await new Promise((done) => setTimeout(done, 50));
     if (document.visibilityState === 'hidden') throw new DOMException('out of sight', 'NotAllowedError');
     const lock = new Lock();

@@ -76,7 +76,7 @@ test.skipIf(FAKE)('a WebAssembly or a worker that was changed on the way is not 
   for (const [part, said] of [['pocketllm_bg', 'not the file that belongs to this package'], ['worker', '']] as const) {
     const folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
     cpSync(SITE, folder, { recursive: true });
-    // Without its service worker, which has stored the right files nowhere yet.
+    // The service worker is disabled. It has not stored the right files anywhere yet.
     writeFileSync(join(folder, 'sw.js'), 'throw 0');
     const name = readdirSync(join(folder, 'assets')).find((each) => each.includes(part)) ?? '';
     // A custom section named "x", which changes nothing in what the module does; and a comment.
@@ -123,7 +123,7 @@ test.skipIf(FAKE)('a training record contains no text of the examples', { timeou
     // The labels are words that the person has written.
     expect([...(header['labels'] as string[])].sort()).toEqual(['great', 'terrible']);
     expect(texts.filter((text) => record.includes(text) || json.includes(text))).toEqual([]);
-    // Not even a part of a text that is longer than a few words.
+    // Not even a part of a text of more than a few words is contained.
     const parts = texts.flatMap((text) => [text.slice(0, 16), text.slice(-16)]);
     expect(parts.filter((part) => record.includes(part))).toEqual([]);
     expect(Object.keys(header).filter((field) => !FIELDS.has(field)), how).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * The models of the paper at full size, with the files that are published of them, loaded in the tab by their hub names and trained for
- * a step. `tests/reference/published_size.py` makes them; the tests are skipped unless POCKETLLM_PUBLISHED names its folder.
+ * The models of the paper at full size, with the files that are published for them, loaded in the tab by their hub names and trained for
+ * one step. `tests/reference/published_size.py` makes them. The tests are skipped unless POCKETLLM_PUBLISHED names their folder.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -51,7 +51,7 @@ test.skipIf(FOLDER === '').each([
   { id: 'FacebookAI/roberta-large', dtype: 'f16', weights: 696_000_000 },
 ] as const)('$id loads in the tab by its hub name in $dtype, agrees with transformers, and trains', { timeout: 30 * MINUTES }, async (given) => {
   const { id, dtype } = given;
-  // Weights of 4 bits are not those of transformers, and only an adapter beside them is trained.
+  // Weights of 4 bits differ from those of transformers, and only an adapter is trained on top of them.
   const quantized = dtype === 'q4';
   const folder = join(FOLDER, id.split('/')[1] ?? '');
   const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as Expected;
@@ -105,7 +105,7 @@ test.skipIf(FOLDER === '').each([
   // The plan does not know the tiles that are measured on the device, so it is not exact here.
   const used = (result.steps[0]?.gpuBytes ?? 0) / result.planned;
   expect(used).toBeLessThan(1.01);
-  // The plan of streamed layers also counts two that wait for their turn, of which the memory is free again at the end of a step.
+  // The plan of streamed layers also counts the queued uploads of two layers, whose memory is free again at the end of a step.
   if (!streamLayers) expect(used).toBeGreaterThan(0.99);
   expect(result.info.wasmBytes).toBeLessThanOrEqual(LIMIT);
   await context.close();

@@ -1,4 +1,4 @@
-/** The models that the page offers of a repository's `.gguf` files. */
+/** The models that the page offers from a repository's `.gguf` files. */
 import { expect, test } from 'vitest';
 import { models, suited } from '../src/page/quantized.ts';
 

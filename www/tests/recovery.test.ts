@@ -56,7 +56,10 @@ async function nameModel(page: Page): Promise<void> {
   await page.getByLabel('The model’s name').fill(ID);
 }
 
-/** Loads a model of the person's files with its layers in storage, which is full, on a device that cannot tell how much they take. The page says what can be done all the same. */
+/**
+ * Loads a model from the person's files with its layers in storage, which is full, on a device that cannot compute how much they take. The
+ * page still says what can be done.
+ */
 async function withoutPlan(page: Page): Promise<void> {
   await page.evaluate(() => {
     const { postMessage } = Worker.prototype;
@@ -108,7 +111,7 @@ test('after a tab is killed during a step, the next tab offers to continue, and 
   // The browser's debugger hangs if a process with a service worker crashes, so service workers are
   // blocked.
   const page = await arrive({ ...OPTIONS, serviceWorkers: 'block' });
-  // Where the test is slow, the run waits for it and is not over before.
+  // If the test is slow, the run waits for it and does not end before.
   await pauseAt(page, 14);
   await train(page);
   const shown = await reachStep(page, 6);

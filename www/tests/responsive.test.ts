@@ -27,7 +27,7 @@ test('the page stays responsive during training, and can be used before a model 
     return mainThreadTasks((await site.browser.stopTracing()).toString());
   };
   const tasks = await traced(() => reachStep(page, 60));
-  // A long task is one of more than 50 ms. How long that is for a machine that is slow, or busy with other programs, is measured on the same thread.
+  // A long task is one of more than 50 ms. The equivalent on a machine that is slow, or busy with other programs, is measured on the same thread.
   const [long = 0] = await traced(() => page.evaluate(spend50ms));
   console.log(`first paint after ${painted.toFixed(0)} ms; ${tasks.length} tasks of the main thread while training, the longest ${tasks[0]?.toFixed(1)} ms of its time, where 50 ms take ${long.toFixed(1)}`);
   expect(tasks.length).toBeGreaterThan(50);

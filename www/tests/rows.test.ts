@@ -1,4 +1,4 @@
-/** The engine reads files of examples in wasm as it does natively, and what the page makes of them. */
+/** Tests that the engine reads files of examples in wasm as it does natively, and what the page makes of them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { FineTuner } from '../src/package/index.ts';
@@ -15,7 +15,7 @@ const FILES = new URL('../../tests/rows/', import.meta.url);
 const expected = JSON.parse(readFileSync(new URL('expected.json', FILES), 'utf8')) as Record<string, { error?: string } & Partial<ReadRows>>;
 
 let engine: WasmModule;
-/** As `FineTuner.readRows`, without a worker. */
+/** Like `FineTuner.readRows`, without a worker. */
 const tuner: Pick<FineTuner, 'readRows'> = {
   readRows: async (data, { name, ...options } = {}) => {
     const file = await readData('data', data, name);
@@ -59,7 +59,7 @@ describe.skipIf(FAKE)('with the engine', () => {
     expect(await read(tuner, JSON.stringify(pair), 'the examples')).toMatchObject({ kind: 'free', writing: { as: 'answers', rows: [pair] } });
   });
 
-  /** What a model that writes learns from the data, if nobody is asked about them: `asks` says that a person is. */
+  /** What a model that writes learns from the data without any questions; `asks` if the page asks a person. */
   const learned = async (data: string, name = 'the examples'): Promise<Writing | 'asks'> => {
     const nothing: Questions = { known: undefined, answers: undefined, prose: undefined, format: {}, wanted: {}, isOpen: true, consider: () => undefined };
     const found = await readBrought(tuner, data, name, nothing, true);
@@ -190,7 +190,7 @@ test('a part of each label is held out, the same each time', () => {
   expect([held('often'), held('rare'), held('twice'), train.length]).toEqual([18, 2, 0, 80]);
   expect(split(rows, 0.2, 400)).toEqual({ train, heldOut });
   expect(new Set([...train, ...heldOut].map(({ text }) => text)).size).toBe(100);
-  // Not the first ones of the file, which often belong together.
+  // The held-out rows are not the first ones of the file, which often belong together.
   expect(heldOut.map(({ text }) => text)).not.toEqual(rows.slice(0, 20).map(({ text }) => text));
   expect(split(rows, 0.2, 10).heldOut.length).toBeLessThan(13);
   expect(split(rows.slice(0, 9), 0.2, 400).heldOut).toEqual([]);

@@ -1,4 +1,4 @@
-/** What the page says of how data were read: composed from what the engine has recognized, in every language, and wide enough for a small phone. */
+/** What the page says about how data were read: composed from what the engine has recognized, in every language, and narrow enough for a small phone. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Layout, ReadNote, ReadOptions } from '../src/package/types/data.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
@@ -15,7 +15,7 @@ const rows = (of: (word: string, at: number) => string): string => WORDS.map(of)
 /** Data for which the page says each of its sentences. The values are in none of the page's languages, so that what is left in English is found. */
 const CASES: readonly (readonly [data: string | Uint8Array, name: string, options?: Omit<ReadOptions, 'name'>])[] = [
   ...[':', '：', ',', ';', '\t'].flatMap((mark) => {
-    // So that it is no table, the lines have different numbers of the mark.
+    // The lines have different numbers of the mark, so that they are not a table.
     const more = (word: string, at: number): string => `${word}${`${mark} ${word}`.repeat(at % 3)}`;
     return [
       [rows((word, at) => `${at % 2 === 0 ? 'si' : 'no'}${mark} ${more(word, at)}`), '', { labeled: true }] as const,
@@ -40,7 +40,7 @@ interface Read {
   readonly labels: readonly string[];
 }
 
-/** What the page says in one language, for each of the cases, and which of its texts it used for that. */
+/** What the page says in one language for each of the cases, and which of its texts it used. */
 async function said(language: Language, found: readonly Read[]): Promise<{ sentences: string[]; used: Set<string>; keys: string[] }> {
   vi.resetModules();
   const used = new Set<string>();
@@ -64,13 +64,13 @@ async function said(language: Language, found: readonly Read[]): Promise<{ sente
     ...(layout === undefined ? [] : [sayLayout(layout, labels), ...layout.columns.map((_, at) => columnName(layout, at))]),
     ...sayNotes(noted),
   ]);
-  // A text without values is found by what it says.
+  // A text without parameters is found by its content.
   const texts = new Map(Object.entries(flat(columns, 'columns')));
   for (const [key, text] of texts) if (sentences.some((sentence) => sentence.includes(text))) used.add(key);
   return { sentences, used, keys };
 }
 
-/** The texts without values, by their keys. */
+/** The texts without parameters, by their keys. */
 function flat(of: object, path: string): Record<string, string> {
   return Object.assign({}, ...Object.entries(of).map(([name, value]) => (typeof value === 'string' ? { [`${path}.${name}`]: value } : typeof value === 'object' ? flat(value as object, `${path}.${name}`) : {}))) as Record<string, string>;
 }
@@ -107,7 +107,7 @@ describe.skipIf(FAKE)('what the page says of data', () => {
     if (language !== 'en') expect(sentences.filter((text) => ENGLISH.test(text.replace(COMMON, '')))).toEqual([]);
     const { context, page, faults } = await visit(site, { viewport: { width: 320, height: 640 }, locale: language });
     expect(await page.locator('html').getAttribute('lang')).toBe(language);
-    // Where step 2 says it.
+    // The sentences are shown where step 2 shows them.
     await page.evaluate((lines) => {
       for (const step of document.querySelectorAll<HTMLElement>('.step-body')) step.hidden = step.id !== 'body-2';
       const place = document.querySelector<HTMLElement>('#columns');

@@ -15,13 +15,13 @@ const sortMessages = async (page: Page): Promise<void> => {
   await untilTrained(page);
 };
 
-/** Runs in the page: notes where step 1 begins, in each frame. */
+/** Runs in the page: records where step 1 begins, in each frame. */
 function watchStep1(): void {
   const tops: number[] = [];
   Object.assign(globalThis, { tops });
   const note = (): void => {
     const step = document.getElementById('step-1');
-    // From when the page's script has run.
+    // Only once the page's script has run.
     if (step !== null && document.querySelector('#language option') !== null) tops.push(step.getBoundingClientRect().top + scrollY);
     requestAnimationFrame(note);
   };
@@ -63,7 +63,7 @@ describe.skipIf(FAKE)('after an example of the gallery', () => {
   });
 });
 
-/** The GPU has no memory for anything of a training by steps. */
+/** Runs in the page. The GPU has no memory for a training by steps. */
 function withoutMemory(): void {
   const make = URL.createObjectURL.bind(URL);
   const more = `

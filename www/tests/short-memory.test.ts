@@ -16,7 +16,7 @@ afterAll(async () => {
   model?.remove();
 });
 
-/** Runs in the page. A worker's GPU has no memory left if `full` is set when it starts, or as soon as it is told so. A trial of memory finds some. */
+/** Runs in the page. A worker's GPU has no memory left if `full` is set when it starts, or as soon as a message says so. A trial of memory finds some. */
 function exhaustible(): void {
   const make = URL.createObjectURL.bind(URL);
   const more = (full: boolean): string => `
@@ -36,7 +36,7 @@ function exhaustible(): void {
 /** Whether the workers that are started from now on find no GPU memory. */
 const exhaust = (page: Page, full: boolean): Promise<void> => page.evaluate((value) => void Object.assign(globalThis, { full: value }), full);
 
-/** Uses the memory up of the GPU that the loaded model is on. */
+/** Uses up the memory of the GPU that the loaded model is on. */
 const exhaustNow = (page: Page): Promise<void> =>
   page.evaluate(
     () =>
@@ -51,7 +51,7 @@ const exhaustNow = (page: Page): Promise<void> =>
 const holdWhole = (page: Page): Promise<void> =>
   page.evaluate(() => localStorage.setItem('streamed-models', (localStorage.getItem('streamed-models') ?? '').replace('"streamed":true', '"streamed":false')));
 
-/** Waits for the offer below this problem, and takes it, after the memory is there again. */
+/** Waits for the offer below this problem, and accepts it after the memory is available again. */
 async function takeOffer(page: Page, place: string, name: string): Promise<void> {
   const offer = page.locator(place, { hasText: 'There is not enough memory' });
   const button = offer.getByRole('button', { name: 'Keep its layers in storage' });
@@ -130,7 +130,7 @@ test.skipIf(FAKE)('where memory runs out, a training, an earlier one and one of 
   await takeOffer(page, '#shared-problem', '0-stream-shared');
   await learned(page);
   expect(await scratch(page)).toBe(1);
-  // What is unchecked there is not streamed when it is loaded again.
+  // If the box is unchecked there, the layers are not streamed when the model is loaded again.
   await page.locator('#head-1').click();
   await page.locator('#model-choice > summary').evaluate((line) => line.parentElement?.hasAttribute('open') === true || (line as HTMLElement).click());
   await page.locator('#model-more > summary').evaluate((line) => line.parentElement?.hasAttribute('open') === true || (line as HTMLElement).click());
@@ -153,7 +153,7 @@ test.skipIf(FAKE)('what the engine says of memory is in the details, and the res
   await page.locator('#own-sort').click();
   const problem = page.locator('#model-problem .problem');
   await problem.getByText('Der Arbeitsspeicher reicht nicht').waitFor({ timeout: LONG });
-  // Nothing is loaded any more, though the page still looks for a way out.
+  // Loading has stopped, although the page is still looking for something to offer.
   expect(await page.locator('#model-progress').isVisible()).toBe(false);
   expect((await problem.locator(':scope > p').allTextContents()).join()).not.toMatch(/the GPU|memory/);
   expect(await problem.getByText('the GPU is out of memory').isVisible()).toBe(false);

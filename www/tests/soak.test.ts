@@ -1,4 +1,4 @@
-/** Trains a tiny model for long, and measures memory and the time of a step. `POCKETLLM_SOAK` is the number of steps. */
+/** Trains a tiny model for a long time, and measures memory and the time of a step. `POCKETLLM_SOAK` is the number of steps. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE, openSite, PACKAGE, processorSeconds, visitPackage, type Site } from './browser.ts';
 import { count, GOLDEN, MODEL, MODEL_FILES, TASK, TILES } from './campaign.ts';
@@ -66,8 +66,8 @@ test.skipIf(FAKE)(`${STEPS} steps: memory and the time of a step stay the same`,
   expect(last.wasm - first.wasm).toBeLessThanOrEqual(4 * 32 * STEPS + 2 ** 17);
   expect(last.gpu).toBe(first.gpu);
   expect(last.heap - first.heap).toBeLessThan(2 ** 20);
-  // Other programs may slow a part down, so the processor time is compared, and of both halves that of the fastest part. In a short run one
-  // part takes less than a second, which tells nothing.
+  // Other programs may slow a part down, so processor times are compared, and only those of the fastest part of each half. In a short run, a
+  // part takes less than a second, which is too short to compare.
   const parts = seconds.slice(1).map((end, at) => end - (seconds[at] ?? 0));
   console.log(`processor seconds of each part after the first: ${parts.map((each) => each.toFixed(2)).join(' ')}`);
   const half = parts.length >> 1;

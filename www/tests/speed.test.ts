@@ -58,7 +58,7 @@ test.skipIf(FAKE)('it waits until a reply is written, and goes on after it', { t
   await page.getByRole('radio', { name: 'Paste' }).check();
   await page.getByLabel('Your examples, one per line').fill('the cat sat on the mat.');
   await page.getByRole('button', { name: 'Next: training' }).click();
-  // The model is being measured: the first step of that is held.
+  // The model is being measured, and the first step of the measurement is held.
   await expect.poll(() => at(page, ({ called }) => called.includes('startTraining'))).toBe(true);
   await page.getByRole('button', { name: 'Try it before training' }).click();
   await page.locator('#chat-temperature').evaluate((field) => ((field as HTMLInputElement).value = '0'));
@@ -77,7 +77,7 @@ test.skipIf(FAKE)('it waits until a reply is written, and goes on after it', { t
   expect(await at(page, ({ called }) => called.includes('startTraining'))).toBe(false);
   await at(page, (each) => each.release());
 
-  // The time is told after the reply.
+  // The estimate is shown after the reply.
   await expect.poll(() => page.locator('#deep-time, .time').allTextContents(), { timeout: LONG }).toContainEqual(expect.stringContaining('about'));
   await page.getByRole('button', { name: 'Try it before training' }).click();
   const first = await reply(page);
@@ -96,7 +96,7 @@ test.skipIf(FAKE)('after few texts were learned quickly, the times of deeper tra
   await page.locator('#model-input').setInputFiles(TINY_FILES);
   await loadModel(page);
   await page.getByRole('radio', { name: 'Paste' }).check();
-  // The engine fits once for so few, so that learning them tells no speed. The model is not measured before.
+  // The engine fits only once for so few examples, so no speed can be derived from learning them. The model is not measured before.
   await at(page, (each) => each.hold('step'));
   await page.getByLabel('Your examples, one per line').fill(Array.from({ length: 8 }, (_, row) => `good: a fine film ${row}\nbad: a dull film ${row}`).join('\n'));
   await page.getByRole('button', { name: 'Next: training' }).click();

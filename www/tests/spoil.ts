@@ -6,14 +6,14 @@ interface Answer {
   readonly status: number;
   readonly headers: OutgoingHttpHeaders;
   readonly body: Buffer;
-  /** Called when nothing more comes of an answer that does not end. */
+  /** Called when an answer stops without an end. */
   readonly silence: () => void;
 }
 
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const middle = (body: Buffer): number => Math.floor(body.length / 2);
 
-/** Each sends something else than the answer. */
+/** Each sends something other than the answer. */
 export const FAULTS = {
   /** The connection ends without an answer. */
   refused: (response: ServerResponse) => void response.destroy(),
@@ -22,14 +22,14 @@ export const FAULTS = {
     response.writeHead(status, headers);
     response.write(body.subarray(0, middle(body)), () => setTimeout(() => response.destroy(), 20));
   },
-  /** The body is half as long as it should be, and complete by its own account. */
+  /** The body is half as long as it should be, but complete according to its headers. */
   short: (response: ServerResponse, { status, headers, body }: Answer) =>
     void response.writeHead(status, { ...headers, 'content-length': middle(body) }).end(body.subarray(0, middle(body))),
   /** The body is twice as long. */
   long: (response: ServerResponse, { status, headers, body }: Answer) =>
     void response.writeHead(status, { ...headers, 'content-length': 2 * body.length }).end(Buffer.concat([body, body])),
   empty: (response: ServerResponse, { status, headers }: Answer) => void response.writeHead(status, { ...headers, 'content-length': 0 }).end(),
-  /** One byte is another one. */
+  /** One byte is changed. */
   wrong: (response: ServerResponse, { status, headers, body }: Answer) => {
     const other = Buffer.from(body);
     if (other.length > 0) other[middle(other)] = (other[middle(other)] ?? 0) ^ 1;
@@ -68,7 +68,7 @@ export const FAULTS = {
 } as const;
 export type Fault = keyof typeof FAULTS;
 
-/** Lets `response` send what `fault` makes of the answer that is written to it. */
+/** Makes `response` send the answer that is written to it as changed by `fault`. */
 export function spoil(response: ServerResponse, fault: Fault, silence: () => void = () => undefined): void {
   const { writeHead, write, end } = response;
   const parts: Buffer[] = [];

@@ -118,7 +118,7 @@ test('nothing overflows in any step, on any screen and with large text', { timeo
   wide.push(...(await overflows(page, '2-asked')));
   await page.getByRole('button', { name: 'Next: training' }).click();
   await tinySettings(page, 60);
-  // The run is still there when the last screen is measured.
+  // The run must still be active when the last screen is measured.
   await pauseAt(page, 30);
   wide.push(...(await overflows(page, '3-settings')));
   // The main button is in sight on a phone, wherever the page is scrolled to.

@@ -1,4 +1,4 @@
-/** Goes through the page's steps as a person does, for tests of something else. */
+/** Goes through the page's steps as a person does, for tests of other things. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -40,7 +40,7 @@ export async function untilStored(page: Page): Promise<void> {
   await page.evaluate(async () => void (await navigator.serviceWorker.ready));
 }
 
-/** Opens the list of models, which one line stands for. */
+/** Opens the list of models, which is collapsed into one line. */
 export async function openModels(page: Page): Promise<void> {
   const line = page.locator('#model-choice > summary');
   await line.waitFor();
@@ -61,15 +61,15 @@ export async function loadModel(page: Page): Promise<void> {
 }
 
 /**
- * Answers a question about the columns of the data, and waits until the questions are those that follow. A tap is lost
- * while the page moves or the questions are replaced; then it is repeated, as a person does.
+ * Answers a question about the columns of the data, and waits for the questions that follow. A tap that is lost because
+ * the page moves or the questions are replaced is repeated, as a person would do.
  */
 export async function answerColumn(page: Page, question: string, answer: string): Promise<void> {
   const group = page.getByRole('group', { name: question });
   const shown = await group.elementHandle();
   const isThere = async (): Promise<boolean> => (await shown?.evaluate((each) => each.isConnected)) === true;
   const choice = group.locator('label', { has: page.locator('.choice-name', { hasText: answer }) });
-  // The page may have understood it so already.
+  // The page may already have this answer.
   if (await choice.locator('input').isChecked()) return;
   await expect
     .poll(async () => {
@@ -92,11 +92,11 @@ export async function trainDeeply(page: Page): Promise<void> {
 }
 
 /**
- * Expects a time beside each length of a training, and the longest one of at most a few minutes to be chosen: the shortest, where even that
+ * Expects a time beside each length of a training, and that the longest one of at most a few minutes is chosen, or the shortest if even that
  * takes longer. Returns the chosen number of steps.
  */
 export async function expectLengthThatFits(page: Page): Promise<string> {
-  // The times and the choice of one moment: a new measurement may change both.
+  // The times and the choice are read at the same moment, because a new measurement may change both.
   const read = (): Promise<{ time: string; steps: string; chosen: boolean }[]> =>
     page.locator('.lengths label:has(input)').evaluateAll((labels) =>
       labels.map((label) => {
@@ -117,7 +117,7 @@ export async function expectLengthThatFits(page: Page): Promise<string> {
 
 export async function tinySettings(page: Page, steps: number): Promise<void> {
   await trainDeeply(page);
-  // A click would be lost while the estimates that arrive move the line, and would close what is open already.
+  // A click could be lost when arriving estimates move the line, and it would close what is already open.
   await page.locator('#advanced > summary').evaluate((each) => each.parentElement?.hasAttribute('open') === true || (each as HTMLElement).click());
   await page.getByLabel('Steps', { exact: true }).fill(String(steps));
   await page.getByLabel('Examples per step').fill('4');
@@ -140,8 +140,8 @@ export async function reachStep(page: Page, least: number): Promise<number> {
 }
 
 /**
- * Lets the page run this code as soon as it shows this step, and before it takes the next one. A test that waits for the step itself may come
- * too late, because a short run goes on meanwhile. To be called before the training starts.
+ * Makes the page run this code as soon as it shows this step, and before it takes the next one. A test that waits for the step itself may be
+ * too late, because a short run goes on meanwhile. This must be called before the training starts.
  */
 export async function atStep(page: Page, least: number, code: string): Promise<void> {
   const watch = (line: string, step: number, then: () => void): void => {
@@ -159,10 +159,10 @@ export async function atStep(page: Page, least: number, code: string): Promise<v
 /** Pauses a run at this step, so that it is not over before the test has seen it. */
 export const pauseAt = (page: Page, step: number): Promise<void> => atStep(page, step, `document.querySelector('#train-pause').click()`);
 
-/** Lets a run go on that was paused. */
+/** Continues a paused run. */
 export const resume = (page: Page): Promise<void> => page.locator('#train-pause', { hasText: 'Continue' }).click();
 
-/** Writes down what the page says of a training from now on. Some of it is there only for a moment. */
+/** Records what the page says about a training from now on. Some of it is visible only for a moment. */
 export async function noteStatus(page: Page): Promise<void> {
   await page.evaluate((line) => {
     const [noted, status] = [[] as string[], document.querySelector(line) as Element];
@@ -189,13 +189,13 @@ export const show = (page: Page, state: 'hidden' | 'visible'): Promise<void> => 
 /** The same as code of the page. */
 export const hide = `(${turn})('hidden')`;
 
-/** What a worker that was exposed can be told. */
+/** The messages to an exposed worker. */
 type Told = 'lose' | 'full' | 'room';
 
-/** Code of the page that sends a message to a worker that was exposed. */
+/** Code of the page that sends a message to an exposed worker. */
 export const tell = (what: Told): string => `new BroadcastChannel('test').postMessage('${what}')`;
 
-/** Sends a message to a worker that was exposed, and waits until it has heard it. */
+/** Sends a message to an exposed worker, and waits until the worker has received it. */
 export const tellWorker = (page: Page, what: Told): Promise<void> =>
   page.evaluate(
     (each) =>

@@ -1,8 +1,8 @@
 /**
- * Lets every call of the private file system fail in every way, one at a time, while a model is stored, while a run is
- * stored, and while the lists are read. Each time there is a clear error or none, nothing half-written is left, no name
- * stays reserved and no memory is held, and then the work ends with the same bits. `POCKETLLM_FAULTS` is the number of
- * faults, or `all`.
+ * Makes every call of the private file system fail in every way, one at a time, while a model is stored, while a run is
+ * stored, and while the lists are read. Each time there is a clear error or no error, nothing half-written is left, no name
+ * stays reserved and no memory is held. Afterwards the work can be completed with the same bits. `POCKETLLM_FAULTS` is the
+ * number of faults, or `all`.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
@@ -10,7 +10,7 @@ import { FAKE, openSite, PACKAGE, visitPackage, type Package, type Site } from '
 import { chosen, GOLDEN, MODEL, MODEL_FILES, TASK, TILES } from './campaign.ts';
 import { openHub, type Hub } from './hub.ts';
 
-/** The exceptions that the File System standard and browsers have, reads and writes of a part, and failures without an exception. */
+/** The exceptions of the File System standard and of browsers, partial reads and writes, and failures without an exception. */
 const FAULTS = ['QuotaExceededError', 'NotReadableError', 'InvalidStateError', 'NoModificationAllowedError', 'NotFoundError', 'UnknownError', 'TypeMismatchError', 'short', 'silent'] as const;
 type Fault = (typeof FAULTS)[number];
 
@@ -32,12 +32,12 @@ afterAll(async () => {
 });
 
 interface Breaker {
-  /** Lets the call number `at` from now on fail; -1 for none. Returns the number of calls since the last time. */
+  /** Makes call number `at`, counted from now, fail; -1 for none. Returns the number of calls since the last time. */
   arm(at: number, how: Fault | ''): Promise<number>;
   readonly ready: Promise<unknown>;
 }
 
-/** Runs in the worker and in the page. Counts the calls of the file system, and lets one fail. */
+/** Runs in the worker and in the page. Counts the calls of the file system, and makes one fail. */
 function breakStorage(): void {
   let [calls, at, how] = [0, -1, ''];
   const sync = (Reflect.get(globalThis, 'FileSystemSyncAccessHandle') as { prototype: object } | undefined)?.prototype;
@@ -54,7 +54,7 @@ function breakStorage(): void {
           return method.apply(this, args);
         }
         if (how === 'silent') {
-          // As Chromium 156.0.8078.108 without space: an error's code as an unsigned number, and a size that stays.
+          // Like Chromium 156.0.8078.108 without space: an error code as an unsigned number, and an unchanged size.
           if (name === 'read' || name === 'write') return 2 ** 32 - 8;
           return name === 'truncate' ? undefined : method.apply(this, args);
         }
@@ -140,7 +140,7 @@ async function trainBroken({ module: { FineTuner, PocketError, storage }, hub, t
   const scope = globalThis as unknown as Scope;
   if (scope.tuner === undefined || scope.inWorker === undefined) {
     const { worker, breaker } = await scope.breakable();
-    // Its files are not stored, because the other scenes delete what is.
+    // The model's files are not stored, because the other scenes delete what is stored.
     const fetched = ['config.json', 'tokenizer.json', 'model.safetensors'].map(async (name) => new File([await (await fetch(`${hub}/tests/tiny-bert/resolve/main/${name}`)).blob()], name));
     scope.tuner = await FineTuner.create({ model: await Promise.all(fetched), tiles, worker: () => worker });
     scope.inWorker = breaker;
@@ -264,7 +264,7 @@ test.skipIf(FAKE)('after every fault of the file system there is a clear error o
   const every: { scene: Scene; how: Fault; at: number }[] = [];
   // A run in place of another comes last, because it takes the most memory.
   for (const scene of ['the lists', 'a model', 'a run', 'a run in place of another'] as const) {
-    // The second time, everything has its size.
+    // The second time, all memory has its final size.
     await play(scene, -1, '');
     const { calls, code, message, bad } = await play(scene, -1, '');
     expect([code, message, bad], scene).toEqual(['fine', '', []]);
@@ -274,7 +274,7 @@ test.skipIf(FAKE)('after every fault of the file system there is a clear error o
   }
   const codes = new Map<string, number>();
   const wrong: string[] = [];
-  // WebAssembly memory never shrinks. A fault may need more of it than those before, but a leak would need more again and again.
+  // WebAssembly memory never shrinks. A fault may need more of it than earlier faults, but a leak would need more again and again.
   const memory: { faults: number; bytes: number }[] = [];
   let faults = 0;
   const tried = chosen(every, 'POCKETLLM_FAULTS', 12);

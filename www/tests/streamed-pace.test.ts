@@ -1,6 +1,6 @@
 /**
- * Measures a step with streamed layers against one with all weights in GPU memory, in turn in one tab, over SmolLM2 (4 bits, LoRA). It takes minutes
- * and says something only on a machine that does nothing else: `POCKETLLM_PACE=1 npx vitest run tests/streamed-pace.test.ts`.
+ * Compares a step with streamed layers with one that has all weights in GPU memory, alternately in one tab, with SmolLM2 (4 bits, LoRA). It takes
+ * minutes, and is meaningful only on an idle machine: `POCKETLLM_PACE=1 npx vitest run tests/streamed-pace.test.ts`.
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';

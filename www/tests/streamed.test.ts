@@ -45,7 +45,7 @@ describe.skipIf(FAKE)('streamed layers in the tab', () => {
           for await (const _ of (await root.getDirectoryHandle('scratch', { create: true })).values()) count++;
           return count;
         };
-        // The engine deletes its file while it ends, which a page waits for a second at most.
+        // The engine deletes its file while it ends. A page waits at most a second for that.
         const leftInTheEnd = async (): Promise<number> => {
           for (const until = Date.now() + 10_000; (await left()) > 0 && Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 50));
           return left();
@@ -91,7 +91,7 @@ describe.skipIf(FAKE)('streamed layers in the tab', () => {
   test('a GPU that is lost while layers are read is restored, and the run ends with the same bits', { timeout: LONG }, async () => {
     const found = await page.evaluate(
       async ({ module: { FineTuner }, files, run, script }) => {
-        // The worker loses its GPU at a read of the layers' file, as often as it is told.
+        // The worker loses its GPU at a read of the layers' file, as often as the test requests it.
         const code = `import ${JSON.stringify(script)};
           const { requestDevice } = GPUAdapter.prototype;
           let [device, devices] = [undefined, 0];
@@ -113,7 +113,7 @@ describe.skipIf(FAKE)('streamed layers in the tab', () => {
           });
         const hash = async (blob: Blob): Promise<string> => [...new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()))].join();
         const tuner = await FineTuner.create({ model: files, dtype: 'f16', streamLayers: true, worker });
-        // In the first step; then in the third, and once more while the layers are written again.
+        // The GPU is lost in the first step, then in the third, and once more while the layers are written again.
         const losses: readonly object[] = [{ read: 1 }, {}, { read: 2, write: 1 }];
         const devices = [await loseAt(losses[0] ?? {})];
         for await (const _ of tuner.train(run)) devices.push(await loseAt(losses[devices.length] ?? {}));

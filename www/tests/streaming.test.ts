@@ -1,4 +1,4 @@
-/** The page where memory is short: it offers to keep a model's layers in the browser's storage. In Chromium, with a hub, and with a device that is small. */
+/** The page when memory is short: it offers to keep a model's layers in the browser's storage. In Chromium, with a hub and a small device. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,10 @@ const STEPS = 3;
 let model: Deep;
 let hub: Hub;
 let site: Site;
-/** GPU memory by the engine's plan: in 4 bits an adapter with all layers in memory and with them in storage, and the latter in 32 bits. */
+/**
+ * GPU memory for an adapter by the engine's plan: in 4 bits with all layers in memory, in 4 bits with the layers in storage, and in 32 bits
+ * with the layers in storage.
+ */
 let planned: Record<'whole' | 'streamed' | 'streamed32', number>;
 beforeAll(async () => {
   if (FAKE) return;
@@ -48,12 +51,15 @@ const field = (page: Page): ReturnType<Page['getByLabel']> => page.getByLabel('K
 const tap = (page: Page): ReturnType<Page['getByRole']> => page.getByRole('button', { name: 'Keep its layers in storage' });
 const facts = (page: Page, text: string): ReturnType<Page['locator']> => page.locator('#hub-facts', { hasText: text });
 
-/** A device that reports this memory, of which a training may take a half. */
+/** A device that reports this memory. A training may take half of it. */
 const reporting = (bytes: number) => async (context: BrowserContext): Promise<void> => {
   await context.addInitScript((each) => Object.defineProperty(Navigator.prototype, 'deviceMemory', { value: each, configurable: true }), bytes / 0.5e9);
 };
 
-/** A device whose GPU has so much memory. Each worker that is started gets code that counts its buffers; of the trial of memory only the one that is tried counts. */
+/**
+ * A device whose GPU has `bytes` bytes of memory. Each worker that is started gets code that counts its buffers. In a trial of memory, only
+ * the buffer that is tried counts.
+ */
 const having = (bytes: number) => async (context: BrowserContext): Promise<void> => {
   await context.addInitScript((most) => {
     const make = URL.createObjectURL.bind(URL);
@@ -106,7 +112,7 @@ async function enterText(page: Page): Promise<void> {
 async function settings(page: Page, fields: Readonly<Record<string, number>>): Promise<void> {
   await page.getByText('Advanced', { exact: true }).click();
   for (const [name, value] of Object.entries(fields)) await page.getByLabel(name, { exact: true }).fill(String(value));
-  // To write a text takes as long as many steps.
+  // Writing a text takes as long as many steps.
   await page.getByLabel('Questions or openings to compare').fill('');
 }
 
@@ -114,7 +120,7 @@ async function settings(page: Page, fields: Readonly<Record<string, number>>): P
 async function train(page: Page): Promise<void> {
   await enterText(page);
   await settings(page, { Steps: STEPS, 'Examples per step': 2, 'Longest text (tokens)': 16 });
-  // Every weight cannot be trained, and is not offered.
+  // Training all weights is impossible here, and is not offered.
   expect(await page.getByLabel('What changes').inputValue()).toBe('lora');
   expect(await page.locator('select[name=method] option[value=full]').evaluate((option: HTMLOptionElement) => option.disabled)).toBe(true);
   await startTraining(page);
@@ -139,7 +145,7 @@ describe.skipIf(FAKE)('where memory is short', () => {
     await tap(page).waitFor({ timeout: LONG });
     await facts(page, 'So the page chose 4 bits').getByText('instead of').waitFor();
     expect(await field(page).isChecked()).toBe(false);
-    // That the memory is there is no warning, though it is a lot for this device.
+    // Saying that there is enough memory is not a warning, even if it is a lot for this device.
     const colors = await page.locator('#hub-facts > p').evaluateAll((lines) => lines.map((line) => [line.textContent, getComputedStyle(line).color] as const));
     const colorOf = (text: string): string | undefined => colors.find(([line]) => line?.includes(text))?.[1];
     expect(colorOf('the page has just tried it')).toBe(colorOf('The download is'));
@@ -158,7 +164,7 @@ describe.skipIf(FAKE)('where memory is short', () => {
     await shoot(page, 'phone-1-streamed-loaded');
     expect(await scratch(page)).toBe(1);
     await train(page);
-    // The list of models has it as it was.
+    // The list of models shows the model as it was held.
     await reload(page);
     await openModels(page);
     await page.locator('#shelf > summary').click();
@@ -166,7 +172,7 @@ describe.skipIf(FAKE)('where memory is short', () => {
     await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
     expect(await page.locator('#model-facts').textContent()).toContain('in this browser’s storage');
     expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('q4');
-    // Now without.
+    // Now without streaming.
     await openMemory(page);
     await field(page).uncheck();
     await reload(page);

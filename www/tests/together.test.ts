@@ -118,7 +118,7 @@ test.skipIf(FAKE)('a run in a page of the back-forward cache can be continued in
   await begin(6);
   await page.evaluate(() => {
     const { steps } = globalThis as unknown as Begun;
-    // It goes on while the page is left, and is not over before.
+    // The run goes on while the page is left, and does not end before.
     void (async () => { for await (const { step } of steps) await new Promise((resolve) => step < 9 && setTimeout(resolve, 50)); })();
     addEventListener('pageshow', ({ persisted }) => Object.assign(globalThis, { persisted }));
   });
@@ -127,7 +127,7 @@ test.skipIf(FAKE)('a run in a page of the back-forward cache can be continued in
   const kept = await other.page.evaluate(
     async ({ module: { FineTuner, storage }, hub, run, tiles }) => {
       const tuner = await FineTuner.create({ model: 'tests/tiny-bert', hub, tiles });
-      // The browser ends the page that was left, and with it its hold on the name, a moment later.
+      // A moment later, the browser ends the page that was left, which releases the name.
       for (const until = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
         try {
           const { step } = await tuner.restore((await storage.run(run.keep)) ?? new Blob());

@@ -29,13 +29,13 @@ test('several trainings are kept by name, and each is opened without being train
   await tinySettings(page, 6);
   await startTraining(page);
   await untilTrained(page);
-  // To look at the examples again loses nothing.
+  // Looking at the examples again loses nothing.
   await page.getByRole('button', { name: 'Give it examples' }).click();
   await page.getByRole('button', { name: 'Next: training' }).click();
   await page.getByRole('button', { name: 'See what it learned' }).click();
   const answers = await page.locator('.score-figures').allTextContents();
   await page.getByRole('button', { name: 'Back to training' }).click();
-  // A run that has ended becomes longer.
+  // A run that has ended can be extended.
   await page.getByRole('button', { name: 'Train 6 more steps' }).click();
   await page.locator('#train-status', { hasText: 'Trained for 12 steps' }).waitFor({ timeout: LONG });
   await page.getByRole('button', { name: 'Train again from the start' }).click();
@@ -49,7 +49,7 @@ test('several trainings are kept by name, and each is opened without being train
 
   await page.reload();
   await started(page);
-  // The list's heading has its place before the list has been read.
+  // Space is reserved for the list's heading before the list has been read.
   await expect.poll(() => names(page)).toHaveLength(2);
   const [last = '', first = ''] = await names(page);
   expect(last).toBe(`${first} (2)`);

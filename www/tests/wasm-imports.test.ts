@@ -1,6 +1,6 @@
 /**
- * Tests that the engine can reach the network in one way only: by the `fetch` of its worker, which it takes from the
- * global object by its name. `POCKETLLM_WRITE=1` writes the list of what it imports.
+ * Tests that the engine can reach the network in one way only: through the `fetch` of its worker, which it takes from the
+ * global object by its name. `POCKETLLM_WRITE=1` writes the list of its imports.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -14,7 +14,7 @@ const BUILDS = ['pocketllm', 'pocketllm_cpu'].map((name) => ({
   wasm: readFileSync(`${PACKAGE}/${name}_bg.wasm`),
 }));
 
-/** What a browser has to reach the network with, or to run other code. */
+/** The other means by which a browser can reach the network or run other code. */
 const OTHERS = ['XMLHttpRequest', 'WebSocket', 'EventSource', 'sendBeacon', 'WebTransport', 'RTCPeerConnection', 'importScripts', 'serviceWorker', 'caches', 'fetchLater'];
 
 describe.each(BUILDS)('$name', ({ name, list, wasm }) => {

@@ -1,7 +1,7 @@
 /**
  * Tries every way out of the tab after texts have been entered: on a host that sends no headers, at the first visit
  * and at the second one, and on a host that sends the headers of `_headers`. Nothing may arrive anywhere,
- * except by the ways that SECURITY.md names.
+ * except by the ways that SECURITY.md lists.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -94,7 +94,7 @@ async function openTrial(port: number, headers: Readonly<Record<string, string>>
     async arrived() {
       await pause(4000);
       await context.close();
-      // What asked DNS for a name is in the browser's own log.
+      // DNS requests for a name are in the browser's own log.
       const asked = new Set(readFileSync(log, 'utf8').match(/way-\d+\.strangers\.test/g));
       const by = (attempts: readonly Attempt[]): Arrived =>
         Object.fromEntries(
@@ -122,11 +122,11 @@ const FIRST_VISIT: Arrived = {
 /** What may arrive where `Connection-Allowlist` is in force: connections to hosts of the hub, which is on the list. */
 const PROTECTED = Object.fromEntries(['frame', 'prefetch', 'preconnect', 'location of a frame'].map((name) => [name, ['connection to the hub']]));
 
-/** What arrived although it may not. */
+/** What arrived although it is not allowed. */
 const beyond = (allowed: Arrived, arrived: Arrived): string[] =>
   Object.entries(arrived).flatMap(([name, what]) => what.filter((each) => allowed[name]?.includes(each) !== true).map((each) => `${name}: ${each}`));
 
-/** Runs the way there. That it fails, or never ends, is no matter. */
+/** Tries a way in a realm. It does not matter if the way fails or never ends. */
 const attempt = (realm: Realm, way: Way, to: Address): Promise<unknown> =>
   Promise.race([realm.evaluate(way as unknown as (to: Address) => undefined, to).catch(() => undefined), pause(1500)]);
 
@@ -181,7 +181,7 @@ test('each way leads out of a page and a worker without a policy', { timeout: 2 
   const start = (): void => void Object.assign(globalThis, { plainWorker: new Worker(URL.createObjectURL(new Blob(['0'], { type: 'text/javascript' })), { type: 'module' }) });
   const [worker] = await Promise.all([page.waitForEvent('worker'), page.evaluate(start)]);
   for (const { way, hub } of trial.inWorker) await attempt(worker, way, hub);
-  // What asks DNS for a name is seen later, in the browser's log.
+  // DNS requests for a name are seen later, in the browser's log.
   const late = (): string[] => [...trial.inPage.filter(({ name, listener }) => name !== 'dns-prefetch' && listener.arrivals.size === 0), ...trial.inWorker.filter(({ hubListener }) => hubListener.arrivals.size === 0)].map(({ name }) => name);
   await expect.poll(late).toEqual([]);
   const { page: byPage, worker: byWorker } = await trial.arrived();

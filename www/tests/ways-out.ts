@@ -6,12 +6,12 @@ import { createSocket } from 'node:dgram';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Where a way leads. Each way has a port of its own, so that an arrival tells which way it took. */
+/** The destination of a way. Each way has its own port, so that an arrival shows which way it took. */
 export interface Address {
   readonly url: string;
   /** The same host and port without the scheme. */
   readonly host: string;
-  /** A host name that only DNS is asked for. */
+  /** A host name that is used in DNS requests only. */
   readonly name: string;
   /** The address of the site, and of the script of its worker. */
   readonly site: string;
@@ -22,7 +22,7 @@ export type Way = (to: Address) => unknown;
 
 /** An element that fetches something when it is added to the document. `$` stands for the address. */
 const element = (tag: string, attributes: Record<string, string>, text = ''): Way =>
-  // The browser is handed the source of the function, so the values are written into it.
+  // The browser receives the source of the function, so the values are written into it.
   new Function(
     'to',
     `const put = (text) => text.replaceAll('$name', to.name).replaceAll('$', to.url);
@@ -137,7 +137,7 @@ export const PAGE: Readonly<Record<string, Way>> = {
   },
 };
 
-/** Ways that take a page without a guard away, or open another one. */
+/** Ways in which a page without a guard leaves or opens another page. */
 export const LEAVING: Readonly<Record<string, Way>> = {
   'window.open': ({ url }) => void window.open(url),
   'window.open with noopener': ({ url }) => void window.open(url, '_blank', 'noopener'),
@@ -171,7 +171,7 @@ export const LAST: Readonly<Record<string, Way>> = {
 
 export interface Listener {
   readonly port: number;
-  /** What has arrived so far. A connection without a request says no more than the name of the host. */
+  /** What has arrived so far. A connection without a request reveals only the name of the host. */
   readonly arrivals: ReadonlySet<'connection' | 'request' | 'datagram'>;
   close(): void;
 }

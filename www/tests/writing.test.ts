@@ -73,7 +73,7 @@ describe.skipIf(FAKE)('examples to write from', () => {
     await page.getByText('2 examples are kept aside').waitFor();
     expect(await look(page, 'phone-2-answers')).toEqual([]);
     expect(await overflows(page, '2-answers')).toEqual([]);
-    // The other form shows the text as it becomes.
+    // The other form shows the resulting text.
     await page.getByLabel('How the model sees a question and its answer').selectOption('as one text');
     await page.getByText('The answer follows the question exactly as it stands here.').waitFor();
     expect(await page.locator('#read-as-shown .as-read').first().textContent()).toBe('where is cat number 0?cat 0 sat on the mat.');
@@ -105,7 +105,7 @@ describe.skipIf(FAKE)('examples to write from', () => {
     expect(await cut(page)).toEqual([]);
     await shoot(page, 'desktop-4-written');
     await page.setViewportSize(PHONE.viewport);
-    // The model is asked as it was taught.
+    // The model is prompted in the form that it was trained on.
     expect(await page.getByRole('radio', { name: 'Chat' }).isChecked()).toBe(true);
     expect(await stored(page)).toMatchObject({ form: 'chat', data: expect.arrayContaining([{ messages: [{ role: 'user', content: QUESTIONS[0]?.[0] }, { role: 'assistant', content: QUESTIONS[0]?.[1] }] }]) });
 
@@ -170,7 +170,7 @@ describe.skipIf(FAKE)('examples to write from', () => {
     const form = page.getByLabel('How the model reads it');
     await form.selectOption('as one running text');
     expect(await said(page).textContent()).toContain('Read as running text');
-    // Lines that were pasted are one text, or one each.
+    // Pasted lines are one text, or a text each.
     await page.getByRole('radio', { name: 'Paste' }).check();
     await area(page).fill(texts.join('\n'));
     await expect.poll(() => said(page).textContent()).toContain('Read as running text');
@@ -200,7 +200,7 @@ describe.skipIf(FAKE)('examples to write from', () => {
     await expect.poll(() => said(page).textContent()).toBe('Read as 2 texts: the model learns to write texts like these.');
     expect(await page.locator('#type-list li p').allTextContents()).toEqual(['the dog sat on the cat.', 'the cat sat on the mat.']);
     expect(await look(page, 'phone-2-typed-texts')).toEqual([]);
-    // What is typed as questions is kept beside them.
+    // Questions that are typed are kept separately from texts.
     await page.getByLabel('What should it learn?', { exact: true }).selectOption('To answer');
     await page.getByLabel('Question', { exact: true }).fill('where is the cat?');
     await add.click();

@@ -24,10 +24,10 @@ export async function describe(): Promise<Device> {
 
 const BYTES = 64 * 2 ** 20;
 const ROUNDS = 5;
-/** Long enough for a browser's coarse clock. */
+/** The time to measure for, in milliseconds. It is long enough for a browser's coarse clock. */
 const LOOP_MS = 40;
 
-/** 10^9 bytes per second of a copy from one buffer to another, where each byte is read once and written once. */
+/** Copies one buffer to another. The rate is in 10^9 bytes per second; each byte counts once as read and once as written. */
 export async function copyRate(): Promise<number> {
   const device = await (await adapter()).requestDevice();
   const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;

@@ -8,7 +8,7 @@ interface File {
 
 type Logits = (files: readonly File[], sequences: readonly Uint32Array[]) => Promise<Float32Array[]>;
 
-/** Lengths of the sequences that are compared: the longest ones are left out, so that it takes a second. */
+/** The longest sequence that is compared. Longer ones are left out, so that the comparison takes a second. */
 const MOST_TOKENS = 65;
 
 export async function goldenOf(model: string, base: string, logits: Logits): Promise<Golden> {
@@ -35,7 +35,7 @@ function safetensors(file: ArrayBuffer): Map<string, Float32Array> {
   return new Map(tensors.map(([name, { data_offsets: [from, to] }]) => [name, new Float32Array(file.slice(data + from, data + to))]));
 }
 
-/** The largest difference in standard deviations of the expected values; infinite if a value is not a number or there are not as many. */
+/** The largest difference, in standard deviations of the expected values; infinite if a value is NaN or the numbers of values differ. */
 export function deviations(found: Float32Array, expected: Float32Array): number {
   if (found.length !== expected.length || found.length === 0) return Number.POSITIVE_INFINITY;
   const mean = expected.reduce((sum, x) => sum + x, 0) / expected.length;

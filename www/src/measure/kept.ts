@@ -13,7 +13,7 @@ export function keep(kept: Kept): void {
   try {
     localStorage.setItem(NAME, JSON.stringify(kept));
   } catch {
-    // Where the browser keeps nothing, only a tab that ended loses its result.
+    // If the browser stores nothing, the result is lost only when the tab ends.
   }
 }
 

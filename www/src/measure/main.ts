@@ -7,7 +7,7 @@ import { kept, keep } from './kept.ts';
 import { DEVICE, parts, TOTAL_SECONDS, type Answers, type Extent, type Part, type Task } from './parts.ts';
 import { lines, text, type Choices, type Result } from './result.ts';
 
-/** Logits may differ from those of transformers by so many of their standard deviations. */
+/** How far logits may be from those of transformers, in their standard deviations. */
 const TOLERANCE = 1e-4;
 
 const start = byId('start', HTMLButtonElement);
@@ -75,7 +75,7 @@ function add(into: Result, { kind }: Task, answer: Answers[keyof Answers]): void
   }
 }
 
-/** Measures this device. What fails is recorded, and the rest goes on. Returns what to say at the end. */
+/** Measures this device. A part that fails is recorded, and the rest goes on. Returns what to say at the end. */
 async function measure(asker: Asker, asked: Extent): Promise<string> {
   const began = performance.now();
   result = newResult(asked);

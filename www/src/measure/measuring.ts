@@ -22,7 +22,7 @@ interface Engine {
   logitsOf(options: object, sequences: readonly Uint32Array[]): Promise<Float32Array[]>;
 }
 
-/** What the page sends: a task, and the address of the page, beside which the files are. */
+/** What the page sends: a task, and the address of the page. The files are in the same folder as the page. */
 export interface Ask {
   readonly task: Task;
   readonly base: string;

@@ -1,7 +1,7 @@
 /** What the page `bench/` measures, in which order, and how long each part may take. */
 import type { Choices, Device, Golden, Matmul, Rates, Step } from './result.ts';
 
-/** A part as the worker is asked for it. */
+/** A part, as the request to the worker. */
 export type Task =
   | { readonly kind: 'device' }
   | { readonly kind: 'golden'; readonly model: string }
@@ -37,14 +37,14 @@ export interface Part {
   /** What the person reads while it runs. */
   readonly title: string;
   readonly task: Task;
-  /** After this many seconds it is left out, and the rest goes on. */
+  /** The time limit in seconds. After it, this part is left out and the rest goes on. */
   readonly seconds: number;
 }
 
-/** How much is measured: `small` is for processors that stand in for a GPU, and `large` also has models of 350 million weights and more. */
+/** How much is measured: `small` is for processors that emulate a GPU, and `large` adds models of 350 million weights and more. */
 export type Extent = 'small' | 'usual' | 'large';
 
-/** The whole measurement begins no part after this many seconds. */
+/** No part is started after this many seconds. */
 export const TOTAL_SECONDS: Readonly<Record<Extent, number>> = { small: 180, usual: 480, large: 900 };
 
 /** The part that finds out what the device is; the others depend on it. */

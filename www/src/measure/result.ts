@@ -5,7 +5,7 @@
 
 export interface Device {
   readonly adapter: string;
-  /** Whether a processor stands in for a GPU. */
+  /** Whether a processor emulates the GPU. */
   readonly software: boolean;
   readonly features: readonly string[];
   readonly webgpu_limits: Readonly<Record<string, number>>;
@@ -19,7 +19,7 @@ export interface Golden {
   readonly cases: number;
 }
 
-/** 10^9 bytes per second that are read plus those that are written. */
+/** 10^9 bytes per second. Bytes that are read and bytes that are written both count. */
 export interface Rates {
   readonly copy_gb_per_s: number;
 }
@@ -80,10 +80,10 @@ export interface Result extends Partial<Device> {
   seconds: number;
 }
 
-/** 10^9 operations per second of a kernel that only multiplies and adds, from the matmuls that were measured beside it. */
+/** 10^9 operations per second of a kernel that only multiplies and adds, computed from the matmuls that were measured together with it. */
 export const multiplyAdd = ({ matmul }: Result): number => Math.max(0, ...matmul.map(({ gflops, of_multiply_add: part }) => gflops / part));
 
-/** The matmul of each shape with the fastest tile, and how near to it the two choices come. */
+/** For each shape, the matmul with the fastest tile, and how close the two choices come to it. */
 export function bestOfShapes({ matmul, choices }: Result): { shape: string; best: Matmul; untuned?: number; tuned?: number }[] {
   const shapes = [...new Set(matmul.map(({ shape }) => shape.join(' × ')))];
   return shapes.map((shape) => {

@@ -26,7 +26,7 @@ export interface Manifest extends Listing {
   readonly checked?: boolean;
 }
 
-/** The name under which a file of a model is stored. A hub has some files in folders, and names in the file system have no slashes. */
+/** The name under which a file of a model is stored. A hub keeps some files in folders, but a name in the file system cannot contain a slash. */
 const place = (name: string): string => name.replaceAll('%', '%25').replaceAll('/', '%2F');
 
 /** A stored file of a model. One that cannot be read counts as missing, because it can be downloaded again. */
@@ -69,7 +69,7 @@ export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ n
   }
 }
 
-/** Asks the engine whether it can use the model, unless it has said so or everything is stored already. */
+/** Asks the engine whether it can use the model, unless it has already confirmed that or every file is stored. */
 async function approved(manifest: Manifest, at: FileSystemDirectoryHandle, { check }: Hooks): Promise<Manifest> {
   if (check === undefined || manifest.checked === true) return manifest;
   const files = await Promise.all(manifest.files.map((file) => checked(file, at)));
@@ -78,11 +78,11 @@ async function approved(manifest: Manifest, at: FileSystemDirectoryHandle, { che
     await check(manifest);
   } catch (thrown) {
     if (!(thrown instanceof PocketError) || thrown.code !== 'network') {
-      // Nothing of a model that cannot be used is stored.
+      // A model that cannot be used leaves nothing behind.
       if ((await keptBytes(at)) === 0) await remove(at, MANIFEST);
       throw thrown;
     }
-    // A server without range requests cannot be asked for the beginning of a file.
+    // A server without range requests cannot send only the beginning of a file.
     return manifest;
   }
   const approved = { ...manifest, checked: true };
@@ -135,8 +135,8 @@ export async function deleteModel(which: string): Promise<void> {
 }
 
 /**
- * Deletes the stored files of a model at a URL, in which the engine has found damage. Without a hash nothing else can notice it,
- * and the next visit downloads them again.
+ * Deletes the stored files of a model at a URL after the engine has found damage in them, so that the next visit downloads them
+ * again. Without a hash, nothing else can detect the damage.
  */
 export async function forgetUnchecked(source: RemoteSource): Promise<void> {
   if (source.kind === 'url') await deleteModel(key(sourceId(source))).catch(() => undefined);

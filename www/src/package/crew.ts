@@ -2,13 +2,13 @@
  * Threads that share the matmuls of the engine on the processor, where the page is isolated from other origins. The engine's memory belongs
  * to its own thread, so the operands are copied to a memory that all threads share.
  *
- * The memory begins with numbers of 32 bits: how many tasks were posted, and two places for tasks, which are used in turns. A task is
- * divided into jobs, which the threads take one by one. A thread that comes late, or never, takes none.
+ * The memory begins with 32-bit integers: the number of tasks that were posted, and two slots for tasks, which are used alternately. A
+ * task is divided into jobs, which the threads take one by one. A thread that comes late, or never, takes none.
  */
 
 /** What the engine's `crewModule` exports. */
 interface Exports {
-  /** Multiplies so many tiles at `a` with so many panels at `w`, as bytes of the memory. */
+  /** Multiplies `tiles` tiles at `a` by `panels` panels at `w`, and writes the products to `sums`. All three addresses are byte offsets in the memory. */
   products(a: number, w: number, depth: number, tiles: number, panels: number, sums: number): void;
 }
 
@@ -20,29 +20,32 @@ export interface Joining {
 
 /** The number of tasks that were posted. */
 const POSTED = 0;
-/** The numbers of a task, from the beginning of its place on. */
+/** The fields of a task, as offsets in its slot. */
 const TASK = { next: 0, done: 1, jobs: 2, w: 3, depth: 4, tiles: 5, group: 6, panels: 7, sums: 8, sumsOfTile: 9, rowsOfTile: 10 } as const;
-/** Numbers of a place. */
+/** Integers per slot. */
 const PLACE = 16;
-/** Bytes before the operands, of which the packed rows come first. */
+/** Bytes before the operands. The packed rows are the first operand. */
 const BEGINNING = 1024;
-/** In `next`, the number of a job stands below the lowest bits of the number of its task. */
+/** In `next`, these low bits are the number of the next job. The bits above them are the low bits of the task's number. */
 const JOB_BITS = 16;
 const JOBS = 1 << JOB_BITS;
 
 const PAGE = 65_536;
-/** The most bytes to share. A matmul that needs more is computed by one thread. */
+/** The maximum size of the shared memory in bytes. A matmul that needs more is computed by one thread. */
 const MOST = 128 << 20;
 /** More threads help little, because one of them packs the operands. */
 const MOST_THREADS = 4;
-/** A thread whose job takes longer than this twice has failed. In a tab that was frozen meanwhile, the first of these times is over at once. */
+/**
+ * If no job finishes within this time, twice in a row, a thread has failed. One timeout is not enough: after a tab was frozen, it expires
+ * at once.
+ */
 const PATIENCE_MS = 5000;
 
 const placeOf = (task: number): number => PLACE * (1 + (task & 1));
-/** The number that says which job of a task is next. */
+/** The value of `next` when `job` is the next job of `task`. */
 const nextOf = (task: number, job: number): number => ((task & 0xffff) << JOB_BITS) | job;
 
-/** Takes a job of this task, and does it. False if there is none left. */
+/** Takes a job of this task and does it. Returns false if none is left. */
 function work(words: Int32Array, { products }: Exports, task: number): boolean {
   const place = placeOf(task);
   let job: number;
@@ -52,7 +55,7 @@ function work(words: Int32Array, { products }: Exports, task: number): boolean {
     if (next !== nextOf(task, job) || job >= Atomics.load(words, place + TASK.jobs)) return false;
     if (Atomics.compareExchange(words, place + TASK.next, next, next + 1) === next) break;
   }
-  // The task stays in its place until this job is done.
+  // The task stays in its slot until this job is done.
   const { w, depth, tiles, group, panels, sums, sumsOfTile, rowsOfTile } = TASK;
   const number = (at: number): number => words[place + at] ?? 0;
   const first = job * number(group);
@@ -63,7 +66,7 @@ function work(words: Int32Array, { products }: Exports, task: number): boolean {
   return true;
 }
 
-/** Works for as long as the thread lives. */
+/** Runs in a helper thread, for as long as it lives. */
 export function help({ module, memory }: Joining): never {
   const { exports } = new WebAssembly.Instance(module, { engine: { memory } });
   const words = new Int32Array(memory.buffer, 0, BEGINNING / 4);
@@ -75,19 +78,22 @@ export function help({ module, memory }: Joining): never {
   }
 }
 
-/** How many threads can help the engine's: none if the page is not isolated. */
+/** How many threads can help the engine's own thread: none if the page is not isolated. */
 export const helpers = (): number => (globalThis.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) - 1 : 0);
 
-/** The threads, from the side of the engine. It calls these methods. */
+/** The engine's side of the crew. The engine calls these methods. */
 export class Crew {
   readonly #memory: WebAssembly.Memory;
   readonly #exports: Exports;
   readonly #words: Int32Array;
-  /** Tasks that were posted, and tasks that were taken. */
+  /** The numbers of tasks whose work was posted, and whose results were taken. */
   #posted = 0;
   #taken = 0;
   #failed = false;
-  /** Of the products under way: bytes of the rows, of the weights of a task, and of these with its sums; and the numbers of every task. */
+  /**
+   * The layout of the current matmul: the bytes of the rows, of a task's weights, and of a task's weights with its sums (`place`), and
+   * the fields that are the same in every task (`of`).
+   */
   #layout = { rows: 0, weights: 0, place: 0, of: {} };
 
   constructor({ module, memory }: Joining) {
@@ -100,14 +106,14 @@ export class Crew {
     return this.#memory.buffer.byteLength;
   }
 
-  /** Makes room, and copies the rows: `tiles`, of which a job takes `group`. Tasks have at most so many panels. */
+  /** Makes room and copies the rows, which are `tiles` tiles. A job takes `group` of them, and a task has at most `panels` panels. */
   begin(rows: Float32Array, depth: number, tiles: number, group: number, panels: number, sumsOfTile: number): boolean {
     const rowsOfTile = rows.length / tiles;
     const weights = 4 * panels * depth * (sumsOfTile / (rowsOfTile / depth));
     const place = weights + 4 * panels * tiles * sumsOfTile;
     const total = BEGINNING + rows.byteLength + 2 * place;
     const jobs = Math.ceil(tiles / group);
-    // A task that nobody has taken is one of a call that did not end: its sums must not be those of another.
+    // If a task was not taken, an earlier call did not finish. Its sums must not be returned for another task.
     if (this.#posted !== this.#taken) this.#failed = true;
     if (this.#failed || jobs < 2 || jobs >= JOBS || total > MOST) return false;
     const missing = Math.ceil((total - this.bytes) / PAGE);
@@ -121,14 +127,14 @@ export class Crew {
     return true;
   }
 
-  /** Copies weights, and begins a task with them. Two tasks at most are in their places. */
+  /** Copies weights and starts a task with them. At most two tasks can be posted and not taken. */
   post(weights: Float32Array, panels: number): void {
     if (this.#failed) return;
     const [words, layout, task] = [this.#words, this.#layout, this.#posted++];
     const place = placeOf(task);
     const w = BEGINNING + layout.rows + (task & 1) * layout.place;
     new Float32Array(this.#memory.buffer, w, weights.length).set(weights);
-    // A late thread must not take a job of the task that was here, whose other numbers change now.
+    // A late thread must not take a job of the task that had this slot before, because its other fields change now.
     Atomics.store(words, place + TASK.next, nextOf(task, JOBS - 1));
     for (const [name, value] of Object.entries({ ...layout.of, done: 0, w, panels, sums: w + layout.weights })) words[place + TASK[name as keyof typeof TASK]] = value;
     Atomics.store(words, place + TASK.next, nextOf(task, 0));
@@ -136,7 +142,7 @@ export class Crew {
     Atomics.notify(words, POSTED);
   }
 
-  /** Ends the first task that was posted, and copies its sums; false if a thread has failed. */
+  /** Finishes the oldest task that was not taken, and copies its sums. Returns false if a thread has failed. */
   take(sums: Float32Array): boolean {
     if (this.#failed) return false;
     const [words, task] = [this.#words, this.#taken++];
@@ -154,7 +160,7 @@ export class Crew {
   }
 }
 
-/** A memory for the threads; none if the browser does not grant it. */
+/** A memory for the threads; `undefined` if the browser does not grant it. */
 export function sharedMemory(): WebAssembly.Memory | undefined {
   try {
     return new WebAssembly.Memory({ initial: 1, maximum: MOST / PAGE, shared: true });

@@ -31,7 +31,7 @@ export interface RemoteFile {
  * arrive.
  */
 const PAUSES = [300, 1000, 3000];
-/** The longest time that a server's wish to wait is followed, in milliseconds. */
+/** The longest wait that a server may ask for, in milliseconds. */
 const LONGEST_WAIT = 60_000;
 const CHUNK = 1 << 20;
 
@@ -57,8 +57,8 @@ export async function download(
   const found = await attempt(remote, file, { signal, access }, onBytes);
   if (found === undefined) return;
   file.truncate(0);
-  // The bytes from an earlier download may belong to another file, so it starts again from the
-  // beginning.
+  // The bytes from an earlier download may belong to another file, so the download starts again
+  // from the beginning.
   if (resumed && (await attempt(remote, file, { signal, access }, onBytes)) === undefined) return;
   file.truncate(0);
   throw new PocketError('file-corrupt', `${remote.name}: ${found}; the file at ${remote.url} is damaged`);
@@ -141,7 +141,7 @@ async function attempt(
   return digest === expected ? undefined : `expected ${remote.sha256 === undefined ? 'git object' : 'SHA-256'} ${expected}, found ${digest}`;
 }
 
-/** The hash state after the bytes that the file has already; `undefined` if no hash is known. */
+/** The state of the hash after the bytes that the file already has; `undefined` if no hash is known. */
 function rehash(remote: RemoteFile, file: SyncFile): Hash | undefined {
   let hash: Hash | undefined;
   if (remote.sha256 !== undefined) hash = sha256.create();
@@ -173,7 +173,7 @@ async function* chunks(response: Response): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The length of a response's body, if it states one. The length of a compressed body is a different one. */
+/** The length of a response's body, if it states one. The length of a compressed body is not that of the file. */
 function lengthOf({ headers }: Response): number | undefined {
   const length = headers.has('content-encoding') ? null : headers.get('content-length');
   return length === null ? undefined : Number(length);
@@ -190,7 +190,7 @@ function beginsAt(offset: number, response: Response): boolean {
 
 /**
  * The error for a failed status: a `PocketError` if a retry cannot help, otherwise a plain `Error`
- * that tells how long the server asks to wait.
+ * that says how long the server asks to wait.
  */
 function failure({ name, url }: RemoteFile, response: Response): Error {
   const error = statusError(name, url, response.status);

@@ -8,12 +8,12 @@ import { areMeasured, knownTiles } from './tiles.js';
 import type { Device } from './types/model.js';
 import type { WasmCreateOptions, WasmModule } from './wasm.js';
 
-/** The model by which a device is measured: one layer of BERT's size, and few words. */
+/** The model that a device is measured with: one layer of BERT's size and a small vocabulary. */
 export const PROBE = { model_type: 'bert', hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072, num_hidden_layers: 1, vocab_size: 1000, max_position_embeddings: 64 };
 
 /** The model in the engine's form: the stored files, or otherwise where they are. */
 export async function engineOptions({ source, cache, access, device, ...given }: CreateConfig, hooks: CallHooks, load: () => Promise<WasmModule>): Promise<WasmCreateOptions> {
-  // Tiles are measured on a GPU only. The processor has its own.
+  // Tiles are measured on a GPU only. The processor has its own tiles.
   const wanted = device === 'cpu' && areMeasured(given.tiles) ? { ...given, tiles: 'untuned' } : given;
   const known = areMeasured(wanted.tiles) ? await knownTiles(wanted.tiles) : undefined;
   const rest = known === undefined ? wanted : { ...wanted, knownTiles: known };
@@ -33,7 +33,7 @@ export async function engineOptions({ source, cache, access, device, ...given }:
   return { ...rest, ...(await elsewhere(source, await load(), { access, signal: hooks.signal })) };
 }
 
-/** The device that is wanted; without a wish the GPU if WebGPU finds one, and otherwise the processor. */
+/** The requested device. By default the GPU if WebGPU finds one, and otherwise the processor. */
 export async function deviceHere(wanted?: Device): Promise<Device> {
   return wanted ?? ((await findGpu()) ? 'gpu' : 'cpu');
 }

@@ -44,16 +44,16 @@ const OCTET_STREAM = 'application/octet-stream';
 /** Milliseconds to wait before each new request for the GPU. A browser needs a while to restart its GPU process. */
 const RECOVERY_PAUSES = [100, 1000, 3000];
 
-/** The first steps of a run, which compile the GPU's programs. */
+/** The number of first steps of a run that report progress, because they compile the GPU's programs. */
 const WATCHED = 2;
 
-/** Loads the module that computes on a device, before a call first needs it. If the module is to compute, it gets its threads. */
+/** Loads the module for a device when a call first needs it. If `computes` is set, the module also gets its threads. */
 type Load = (device: Device, computes: boolean) => Promise<WasmModule>;
 
 /** Runs calls on the engine in this thread. */
 export class Engine implements Endpoint {
   readonly #loadFor: Load;
-  /** What the module computes on. A model that is loaded again, after the GPU was lost, stays on the same device. */
+  /** What the module computes on. A model that is loaded again after the GPU was lost stays on the same device. */
   #device: Promise<Device> | undefined;
   #tuner: WasmTuner | undefined;
   /** The options that the tuner was created with. */
@@ -74,7 +74,7 @@ export class Engine implements Endpoint {
     this.#loadFor = load;
   }
 
-  /** Loads the module of the device that was asked for, or of the one that this browser has. */
+  /** Loads the module of the requested device, or of the one that this browser has. */
   readonly #load = async (computes = false): Promise<WasmModule> => this.#loadFor(await (this.#device ??= deviceHere()), computes);
 
   call<K extends CallName>(name: K, args: Parameters<Calls[K]>, hooks: CallHooks = {}): Promise<Result<K>> {
@@ -185,7 +185,7 @@ export class Engine implements Endpoint {
         else if (this.#adapter !== undefined) await tuner.useAdapter({ files: this.#adapter });
         if (this.#run !== undefined) {
           await tuner.startTraining(this.#run.config, onProgress, cancel);
-          // The device may have been lost after a step was recorded and before it was stored, for instance in its evaluation.
+          // The device may have been lost after a step was recorded and before it was stored, for instance during its evaluation.
           if (this.#run.config.method !== 'readout') this.#run.journal?.rewrite(tuner);
         }
         if (this.#text !== undefined) await generateAgain(tuner, this.#text);
@@ -261,7 +261,7 @@ export class Engine implements Endpoint {
     startTraining: async ([{ keep, ...rest }], hooks) => {
       await this.#endRun();
       this.#endText();
-      // Two tabs must not write one run, so its name is reserved before anything is read.
+      // Two tabs must not write the same run, so its name is reserved before anything is read.
       const release = keep === undefined ? () => undefined : await reserve(keep);
       try {
         return await this.#startRun(rest, keep, release, hooks);
@@ -279,11 +279,11 @@ export class Engine implements Endpoint {
           this.#withRecovery(hooks, (tuner) => tuner.step(cancel, run.steps++ < WATCHED ? hooks.onProgress : undefined)),
         );
         if (step === undefined) {
-          // The run may end only now with the weights of an earlier step.
+          // With `keepBest`, it may be only here that the run returns to the weights of an earlier step.
           if (run.config.keepBest === true) run.journal?.rewrite(this.#loaded());
           await this.#endRun();
         }
-        // A fit of a readout replaces the one before it, and a run that ends with the weights of an earlier step loses the others.
+        // A fit of a readout replaces the one before it, and a run that ends with the weights of an earlier step drops the steps after it.
         else if (step.rows !== undefined || step.kept !== undefined) run.journal?.rewrite(this.#loaded());
         else await run.journal?.append(this.#loaded(), step.step - 1);
         return step;
@@ -310,7 +310,7 @@ export class Engine implements Endpoint {
       return withCancel(hooks, (cancel) => this.#withRecovery(hooks, (tuner) => tuner.evaluate(read, cancel, hooks.onProgress)));
     },
     classify: async ([text, options], hooks) => this.#withRecovery(hooks, (tuner) => tuner.classify(text, options)),
-    // The engine has no batch without texts.
+    // The engine does not accept an empty batch.
     classifyAll: async ([texts, options], hooks) => (texts.length === 0 ? [] : this.#withRecovery(hooks, (tuner) => tuner.classifyAll([...texts], options))),
     tokenLengths: async ([texts]) => [...this.#loaded().tokenLengths([...texts])],
     unknownTokens: async ([texts]) => [...this.#loaded().unknownTokens([...texts])],
@@ -375,13 +375,13 @@ const isCode = (error: Error, ...codes: ErrorCode[]): boolean => error instanceo
 const replaced = (what: 'training' | 'text'): PocketError =>
   new PocketError('invalid-argument', `this ${what} has ended, because ${what === 'text' ? 'the weights were changed or ' : ''}another was started after it`);
 
-/** Generates the same pieces of the text again, up to where it was. */
+/** Generates the text again up to where it was. */
 async function generateAgain(tuner: WasmTuner, { prompt, options, pieces }: Text): Promise<void> {
   await tuner.startGeneration(prompt, options);
   for (let piece = 0; piece < pieces; piece++) await tuner.nextToken();
 }
 
-/** Does `work` with the engine's flag for a signal, which follows the signal as long as the work lasts, and with a function that reports progress. */
+/** Does `work` with the engine's cancel flag, which follows the signal while the work lasts, and with a function that reports progress. */
 async function withCancel<T>({ signal, onProgress }: CallHooks, work: (cancel: Cancel, onProgress: NonNullable<CallHooks['onProgress']>) => Promise<T>): Promise<T> {
   const cancel: Cancel = { aborted: signal?.aborted ?? false, ...(signal === undefined ? {} : { signal }) };
   const onAbort = (): void => {

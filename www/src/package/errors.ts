@@ -62,7 +62,7 @@ export function toError(thrown: unknown): Error {
     const { code, message } = thrown as { code?: unknown; message?: unknown };
     const known = ERROR_CODES.find((candidate) => candidate === code);
     if (known !== undefined) {
-      // The engine's own downloads tell the status in the message.
+      // The engine's own downloads give the status in the message only.
       const status = known === 'network' ? /found (401|403)\b/.exec(String(message))?.[1] : undefined;
       return new PocketError(known, String(message), { cause: thrown, status: status === undefined ? undefined : Number(status) });
     }

@@ -238,8 +238,8 @@ export class FineTuner {
   }
 
   /**
-   * Measures the loss on rows, and their accuracy beside the baseline and with the results of each
-   * label. They should not be rows that were trained on.
+   * Measures the loss on rows, and the accuracy together with the baseline and the results for each
+   * label. The rows should not be ones that were trained on.
    *
    * @throws {@link PocketError} `data-invalid`, `device-lost`, `aborted` or `invalid-argument`.
    */
@@ -269,7 +269,7 @@ export class FineTuner {
 
   /**
    * How many of the tokens of each text stand for something that the model's vocabulary cannot spell, such as a letter of another
-   * writing: `[UNK]` in BERT. Vocabularies that spell bytes have none, and spell such a letter with two or three tokens.
+   * script: `[UNK]` in BERT. Byte-level vocabularies have no such tokens, and spell such a letter with two or three tokens.
    */
   async unknownTokens(texts: readonly string[]): Promise<number[]> {
     return this.#endpoint.call('unknownTokens', [reading('unknownTokens', () => textList('unknownTokens', texts))]);

@@ -10,7 +10,7 @@ import type { WasmTuner } from './wasm.js';
 const ENDING = '.pocket';
 /** Milliseconds to wait for a training that is ending. */
 const RESERVE_MS = 2000;
-/** Milliseconds to wait for the browser to say how long a file is. Where it has deleted the storage of a site, it may never answer. */
+/** Milliseconds to wait for the browser to say how long a file is. After it has deleted the storage of a site, it may never answer. */
 const ANSWER_MS = 5000;
 
 /**
@@ -67,9 +67,9 @@ export class Journal {
   }
 
   /**
-   * Makes the file that of the tuner's steps so far. At every moment it is a beginning of them, or
-   * empty: bytes that are there already stay, and those of another run are deleted before anything
-   * is written.
+   * Makes the file match the tuner's steps so far. At every moment it is empty or holds the first of
+   * them: bytes that match already stay, and those of another run are deleted before anything is
+   * written.
    */
   rewrite(tuner: WasmTuner): void {
     const bytes = tuner.exportTrajectory();
@@ -81,8 +81,8 @@ export class Journal {
   }
 
   /**
-   * Writes the trajectory from `step` (counted from 0) on, and returns when it is on disk. A browser that deletes the storage of
-   * a site lets an open file be written on, so the file is looked for afterwards.
+   * Writes the trajectory from `step` (counted from 0) on, and returns when it is on disk. After a browser has deleted the storage of
+   * a site, writes to an open file still succeed, so the file's existence is checked afterwards.
    */
   async append(tuner: WasmTuner, step: number): Promise<void> {
     if (this.#broken) throw new PocketError('storage-full', `${this.#name}: a step could not be stored; train again to continue from the step before it`);
@@ -95,7 +95,7 @@ export class Journal {
   }
 
   /**
-   * Closes the file and releases the name. A file that the browser has deleted is left to the end of the worker: in Chromium,
+   * Closes the file and releases the name. A file that the browser has deleted is left open until the worker ends: in Chromium,
    * closing it would block this thread for good.
    */
   async close(): Promise<void> {
@@ -104,17 +104,17 @@ export class Journal {
       try {
         this.#file.close();
       } catch {
-        // A file that stays open could not be opened again.
+        // A second attempt, because a file that stays open could not be opened again.
         this.#file.close();
       }
     } catch {
-      // Every step was on disk before it was reported.
+      // Nothing is lost: every step was on disk before it was reported.
     } finally {
       this.#release();
     }
   }
 
-  /** Whether the file is gone. One answer alone may be wrong, because a browser that restarts its storage gives some. */
+  /** Whether the file is gone. It is checked twice, because a browser that is restarting its storage may give a wrong answer. */
   async #isDeleted(): Promise<boolean> {
     this.#deleted ||= (await isMissing(this.#name)) && (await isMissing(this.#name));
     return this.#deleted;
@@ -132,11 +132,11 @@ export class Journal {
       write(this.#file, this.#name, bytes, this.#length);
       this.#file.flush();
     } catch (thrown) {
-      // Nothing half-written is left, if the browser allows that much.
+      // Removes what was partly written, if the browser allows it.
       try {
         this.#file.truncate(this.#length);
       } catch {
-        // A part of a step at the end is ignored when the file is read.
+        // A partial step at the end is ignored when the file is read.
       }
       throw thrown;
     }
@@ -146,11 +146,11 @@ export class Journal {
 
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, at) => byte === b[at]);
 
-/** Whether the file of a run does not exist, or the browser does not say. */
+/** Whether the file of a run does not exist, or the browser does not answer in time. */
 async function isMissing(name: string): Promise<boolean> {
   const found = folder(['runs']).then(async (runs) => runs !== undefined && (await fileIn(runs, name + ENDING)) !== undefined);
   const late = sleep(ANSWER_MS).then(() => false);
-  // A file that cannot be asked for its length is there.
+  // A file whose length cannot be read counts as present.
   return !(await Promise.race([found.catch(() => true), late]));
 }
 

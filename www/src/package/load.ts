@@ -49,8 +49,8 @@ function asLoadError(thrown: unknown, file: string): Error {
 }
 
 /**
- * Creates an engine in this thread. `ask` requests so many further threads, with which the engine on the processor shares its work
- * where the browser allows it. A thread of a page must not wait for others, so it has none.
+ * Creates an engine in this thread. `ask` requests `count` further threads, with which the engine on the processor shares its work
+ * where the browser allows it. The thread of a page must not wait for other threads, so it does not pass `ask`.
  */
 export function localEngine(ask?: (joining: Joining, count: number) => void): Engine {
   let asked = ask === undefined;

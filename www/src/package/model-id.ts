@@ -7,7 +7,7 @@ const ID = '[\\w-][\\w.-]*(?:/[\\w-][\\w.-]*)?';
 const NAMED = new RegExp(`^(${ID})(?:/((?:[\\w-][\\w.-]*/)*[\\w-][\\w.-]*\\.gguf))?(?:@([\\w-][\\w./-]*?))?(?::([\\w-]+))?$`);
 /** The hub's other hosts. */
 const HOSTS = ['huggingface.co', 'www.huggingface.co', 'hf.co'];
-/** First parts of paths on the hub that are no owners of models. */
+/** First segments of paths on the hub that are not owners of models. */
 const OTHERS = ['datasets', 'spaces', 'api', 'docs', 'papers', 'collections', 'models', 'blog', 'settings', 'login', 'join'];
 
 type Found = Omit<HubSource, 'kind' | 'host'>;
@@ -15,7 +15,7 @@ type Found = Omit<HubSource, 'kind' | 'host'>;
 /** The model that an id such as `owner/name@revision:Q8_0` names. */
 export function fromId(text: string): Found | undefined {
   const [, id, file, revision, quantization] = NAMED.exec(text) ?? [];
-  // A name that ends so is that of a file at this place.
+  // A name with this ending is the relative URL of a file.
   if (id === undefined || (file === undefined && /\.gguf$/i.test(id))) return undefined;
   if (OTHERS.includes(id.split('/')[0] ?? '')) return undefined;
   return compact({ id, file, revision, quantization });
@@ -37,7 +37,7 @@ export function fromAddress(text: string, host: string): Found | undefined {
   const id = parts.slice(0, at < 0 ? parts.length : at).map(decodeURIComponent).join('/');
   if (!new RegExp(`^${ID}$`).test(id)) return undefined;
   if (at < 0) return { id };
-  // The name of a pull request has slashes, which may be encoded.
+  // The ref of a pull request has slashes, which may be encoded.
   const inside = parts.slice(at + 1).map(decodeURIComponent);
   const ref = inside[0] === 'refs' ? inside.splice(0, 3).join('/') : inside.shift();
   const path = inside.join('/');

@@ -15,7 +15,7 @@ export interface SyncFile {
   close(): void;
 }
 
-/** Milliseconds to wait for a worker that is ending, and that holds a file until then. */
+/** Milliseconds to wait for a worker that is ending and still holds a file. */
 const ENDING_MS = 2000;
 /** Milliseconds between two attempts to open a file. */
 const RETRY_MS = 50;
@@ -61,8 +61,8 @@ export async function fileIn(at: FileSystemDirectoryHandle, name: string): Promi
 }
 
 /**
- * Opens a file for writing in place, and creates it if necessary. Close it, because nobody else can
- * open it in the meantime. Every failure of the file is a `PocketError`.
+ * Opens a file for writing in place, and creates it if necessary. Close it afterwards, because
+ * nobody else can open it until then. Every failure of the file is a `PocketError`.
  */
 export async function open(at: FileSystemDirectoryHandle, name: string): Promise<SyncFile> {
   try {
@@ -75,7 +75,7 @@ export async function open(at: FileSystemDirectoryHandle, name: string): Promise
   }
 }
 
-/** Opens a file, once nobody else holds it. Whoever opens it has reserved its name, so only a worker that is ending can hold it. */
+/** Opens a file as soon as nobody else holds it. The caller has reserved its name, so only a worker that is ending can hold it. */
 async function held(opens: () => Promise<SyncFile>): Promise<SyncFile> {
   for (const until = performance.now() + ENDING_MS; ; await sleep(RETRY_MS)) {
     try {
@@ -87,8 +87,8 @@ async function held(opens: () => Promise<SyncFile>): Promise<SyncFile> {
 }
 
 /**
- * The file with every failure of the browser as a `PocketError` that names the file. Chromium 156.0.8078.108 has failures without an
- * exception: where there is no space, `write` returns the code of the error, -8, as an unsigned number, and `truncate` does nothing.
+ * Wraps a file so that every failure of the browser becomes a `PocketError` that names the file. Chromium 156.0.8078.108 does not throw
+ * for some failures: without space, `write` returns the error code, -8, as an unsigned number, and `truncate` does nothing.
  */
 function guarded(name: string, file: SyncFile): SyncFile {
   const guard = <T>(work: () => T): T => {
@@ -122,7 +122,7 @@ function guarded(name: string, file: SyncFile): SyncFile {
   };
 }
 
-/** Whether a call can have read or written so many bytes. */
+/** Whether `count` can be the number of bytes that a call has read or written. */
 const isCount = (count: number, { length }: Uint8Array): boolean => count >= 0 && count <= length;
 
 /** Writes all of `bytes`, or throws `storage-full`. */
@@ -177,7 +177,7 @@ export function storageError(name: string, cause: unknown): Error {
   const kind = cause instanceof DOMException ? cause.name : '';
   if (kind === 'QuotaExceededError') return full(name, cause);
   if (isInUse(cause)) return new PocketError('invalid-argument', `${name} is in use, in this tab or in another one`, { cause });
-  // A name that is none is a `TypeError`.
+  // The browser throws a `TypeError` for a name that is not allowed.
   if (cause instanceof TypeError) return new PocketError('invalid-argument', `${name}: ${cause.message}`, { cause });
   const deleted = kind === 'NotFoundError' ? '; the browser has deleted what this site had stored' : '';
   return new PocketError('storage-full', `${name}: the browser could not store or read it (${String(cause)})${deleted}`, { cause });

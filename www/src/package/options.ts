@@ -14,7 +14,7 @@ import type { WasmGenerateOptions } from './wasm.js';
 
 const HUB = 'https://huggingface.co';
 
-/** The values that the engine knows; the types list the same. */
+/** The values that the engine knows. The types list the same values. */
 export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k', 'q4_k', 'q5_0', 'q5_1', 'q5_k', 'iq4_nl', 'iq4_xs', 'q3_k', 'q2_k'];
 const DEVICES: readonly Device[] = ['gpu', 'cpu'];
 export const METHODS: readonly Method[] = METHOD_OPTIONS.method;
@@ -23,7 +23,7 @@ export const ESTIMATORS: readonly Estimator[] = METHOD_OPTIONS.estimator;
 const CREATE = ['model', 'hub', 'token', 'cache', 'device', 'dtype', 'limits', 'tiles', 'maxGpuBytes', 'streamLayers', 'onProgress', 'signal', 'worker'];
 const PROMPTING = ['task', 'template', 'labels'];
 const RUN = { ...METHOD_OPTIONS, ...RUN_OPTIONS, ...DRAW_OPTIONS };
-// A run's settings name the format that the model is held in: the engine compares it.
+// A run's settings name the storage format of the model, and the engine compares it with that of the loaded model.
 const TRAIN = [...PROMPTING, ...Object.keys(RUN), 'data', 'dataName', 'eval', 'evalName', 'crossValidate', 'dtype', 'keep', 'signal', 'onStart'];
 const PLAN = [
   ...['model', 'hub', 'token', 'dtype', 'maxGpuBytes', 'streamLayers', 'worker', 'signal', 'batchSize', 'microBatch', 'maxLength', 'labels'],
@@ -39,7 +39,7 @@ function invalid(message: string): PocketError {
 }
 
 /**
- * Reads the arguments of a call. Whatever they throw themselves, as a getter can, is an `invalid-argument`.
+ * Reads the arguments of a call. If reading them throws, as a getter can, that is an `invalid-argument`.
  */
 export function reading<T>(call: string, read: () => T): T {
   try {
@@ -58,7 +58,7 @@ export function kind(value: unknown): string {
   return Array.isArray(value) ? 'an array' : typeof value;
 }
 
-/** Otherwise a misspelled option would silently have no effect. */
+/** Refuses unknown options. Otherwise a misspelled option would silently have no effect. */
 export function refuseUnknown(call: string, options: object, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalid(`${call}: expected an object of options, found ${kind(options)}`);
@@ -144,7 +144,7 @@ export function modelSource(model: CreateOptions['model'], base: string, hub = H
   return { kind: 'files', files };
 }
 
-/** Files of a picker, and blobs with a name: of a chosen folder with their paths in it. */
+/** Files from a picker and blobs, with their names. Files of a chosen folder are named by their paths in it. */
 function namedBlobs(what: string, files: Iterable<File | NamedBlob>): NamedBlob[] {
   const named: NamedBlob[] = [];
   // One after another, because the iterable may have no end.
@@ -226,7 +226,7 @@ export function probeConfig(options: ProbeOptions): { bytes?: number; device?: D
   return compact({ bytes, device });
 }
 
-/** A model, or an adapter, that is somewhere else, and how its server is reached. The call may have `more` options than those of a server. */
+/** A model or an adapter on a server, and how the server is reached. `more` names the options of the call besides those of a server. */
 export function remoteOptions(call: string, what: string | URL, options: RemoteOptions, base: string, more: readonly string[] = []): { source: RemoteSource; access?: Access } {
   refuseUnknown(call, options, ['hub', 'token', 'signal', ...more]);
   const source = modelSource(what, base, options.hub);
@@ -263,7 +263,7 @@ export function readConfig(data: Data, options: ReadOptions): ReadOptions {
 }
 
 export function classifyConfig(text: string, options: ClassifyOptions): ClassifyOptions {
-  // The options of a training may be given as they are.
+  // The options of a training may be passed unchanged.
   refuseUnknown('classify', options, [...CLASSIFY, ...TRAIN.filter((name) => !CLASSIFY.includes(name))]);
   if (typeof text !== 'string') throw invalid(`classify: text must be a string, found ${kind(text)}`);
   const { task, template, labels, textB } = options;

@@ -25,8 +25,8 @@ export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'tiles' 
 export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data' | 'train'> & { data: Data; train?: Data };
 
 /**
- * Every call with its arguments and its result. `run` is the number of a loop, so that an outdated
- * loop is noticed.
+ * Every call with its arguments and its result. `run` is the number of a loop, by which a call from
+ * an outdated loop is recognized.
  */
 export interface Calls {
   create(config: CreateConfig): ModelInfo;
@@ -211,7 +211,7 @@ export class Remote implements Endpoint {
     for (const worker of [this.#worker, ...this.#helpers]) worker.terminate();
   }
 
-  /** Starts workers that take part in the engine's work. It goes on without those that do not start. */
+  /** Starts workers that take part in the engine's work. The engine does without those that fail to start. */
   #startHelpers(joining: Joining, count: number): void {
     try {
       for (let at = 0; at < count && this.#failure === undefined; at++) {

@@ -2,7 +2,7 @@
 import { PocketError, type ErrorCode } from './errors.js';
 import type { Data } from './types/data.js';
 
-/** `field` is the name of data that have none. `name` is used instead of a file's own name. */
+/** `field` is the name for data that have none. `name` replaces a file's own name. */
 export async function readData(field: string, data: Data, name: string | undefined): Promise<{ data: string | Uint8Array; name: string }> {
   if (typeof data === 'string') return { data, name: name ?? field };
   if (!(data instanceof Blob)) return { data: rows(field, data), name: `${field}.json` };
@@ -19,7 +19,7 @@ export async function bytesOf(name: string, blob: Blob, code: ErrorCode): Promis
   }
 }
 
-/** The rows as JSON. Half a character, which `slice` can leave at a text's end, becomes U+FFFD. */
+/** The rows as JSON. An unpaired surrogate, which `slice` can leave at a text's end, becomes U+FFFD. */
 function rows(field: string, data: readonly object[]): string {
   try {
     return JSON.stringify(data, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value));

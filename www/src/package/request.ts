@@ -1,4 +1,4 @@
-/** Requests to a server: again after a temporary failure, and with an access token for the hub alone. */
+/** Requests to a server. They are retried after a temporary failure, and only those to the hub carry the access token. */
 import { abortedError, PocketError } from './errors.js';
 
 /** An access token, and the host that it is for. It is held in memory only. */
@@ -29,7 +29,7 @@ export function authorization(url: string, access?: Access): Record<string, stri
 }
 
 /**
- * Watches a connection, which a phone that changes its network may leave behind without an end. The
+ * Watches a connection, because one may hang forever after a phone has changed its network. The
  * signal aborts when the caller's does, or a minute after the last call of `heard`.
  */
 export function watch(signal?: AbortSignal): { readonly signal: AbortSignal; heard(): void; end(): void } {
@@ -51,8 +51,8 @@ export interface Answer<T> {
 }
 
 /**
- * Sends a request and reads the response with `read`. Does so again after a pause if the server is busy
- * or the connection breaks. A busy server may say how long the pause should be.
+ * Sends a request and reads the response with `read`. Retries after a pause if the server is busy or
+ * the connection breaks. A busy server may say how long the pause should be.
  */
 export async function request<T>(
   url: string,
@@ -64,7 +64,7 @@ export async function request<T>(
     const connection = watch(signal);
     let wait = pause;
     try {
-      // The browser's cache is asked to check what it has. Some keep "not here" for good (410), and a revision can move.
+      // The browser's cache must revalidate what it has. Some caches keep a 410 (gone) for good, and a revision can move.
       const response = await fetch(url, { cache: 'no-cache', ...options, headers: { ...headers, ...authorization(url, access) }, signal: connection.signal });
       connection.heard();
       if (response.ok) return { response, content: await read(heardBy(connection, response)) };
@@ -81,7 +81,7 @@ export async function request<T>(
   throw new Error('unreachable');
 }
 
-/** The same response, each piece of whose body is reported to its connection. */
+/** The same response, but every chunk of its body is reported to its connection. */
 function heardBy({ heard }: { heard(): void }, response: Response): Response {
   if (response.body === null) return response;
   const body = response.body.pipeThrough(
@@ -103,7 +103,7 @@ export function retryAfter({ headers }: Response): number | undefined {
   return Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
 }
 
-/** The error for an answer that is not what was asked for. */
+/** The error for a response with an unexpected status. */
 export function statusError(what: string, url: string, status: number): PocketError {
   const token = status === 401 || status === 403;
   const hint = token ? '; the model is gated or private: accept its terms on its page, and give an access token of your account' : '';

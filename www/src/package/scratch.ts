@@ -1,5 +1,5 @@
 /**
- * The file of streamed layers: what is read from it in each pass instead of being kept in GPU memory. It is in the origin's private
+ * The file of streamed layers. They are read from it in each pass instead of being kept in GPU memory. It is in the origin's private
  * file system, and is deleted when the model is freed.
  */
 import { PocketError } from './errors.js';
@@ -14,7 +14,7 @@ export interface Scratch {
   delete(): Promise<void>;
 }
 
-/** Deletes the files that a tab has left behind which was closed while it used them. */
+/** Deletes files that were left behind by a tab that was closed while it used them. */
 export async function clearScratch(): Promise<undefined> {
   const at = await folder(FOLDER).catch(() => undefined);
   if (at !== undefined) await clear(at).catch(() => undefined);
@@ -25,7 +25,7 @@ async function clear(at: FileSystemDirectoryHandle): Promise<void> {
   for (const { name } of await entries(at)) await remove(at, name).catch(() => undefined);
 }
 
-/** Opens an empty file, after it has deleted those that were left behind. */
+/** Deletes the files that were left behind, and opens an empty one. */
 export async function openScratch(): Promise<Scratch> {
   const at = canWrite() ? await folder(FOLDER, true) : undefined;
   if (at === undefined) throw new PocketError('invalid-argument', 'streamLayers: this browser lets no file be written here; leave out worker: false, and leave the private window');

@@ -60,7 +60,7 @@ export async function list(source: RemoteSource, rules: FileRules, reaching: Rea
   });
 }
 
-/** Does `work`, whose every failure is a `PocketError`: of the network, unless it says otherwise. */
+/** Does `work`, and turns every failure into a `PocketError`: `network`, unless it already has a code. */
 async function reached<T>(source: RemoteSource, { signal }: Reaching, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -72,7 +72,7 @@ async function reached<T>(source: RemoteSource, { signal }: Reaching, work: () =
 }
 
 interface HubModel {
-  /** The full id, which a model that was renamed has instead of the one that was asked for. */
+  /** The full id. It differs from the requested one if the model was renamed. */
   id?: string;
   sha: string;
   gated?: false | 'auto' | 'manual';
@@ -89,12 +89,12 @@ async function hubModel({ host, id, revision }: HubSource, reaching: Reaching): 
   if ([401, 403, 404].includes(status)) {
     const what = revision === undefined ? 'such model' : `such model with revision ${revision}`;
     const known = reaching.access === undefined ? 'that is open to everyone' : 'that this access token opens';
-    // The hub answers so for a model that does not exist, too.
+    // The hub gives the same answer for a model that does not exist.
     throw new PocketError('network', `${id}: ${host} has no ${what} ${known} (status ${status})`, { status });
   }
   if (content === undefined) throw statusError(id, host, status);
   const model = JSON.parse(content) as HubModel | null;
-  // The error of a text that is no JSON is the browser's own.
+  // If the text is not JSON, the error is the browser's own.
   const isListing = Array.isArray(model?.siblings) && model.siblings.every((each) => typeof each?.rfilename === 'string') && typeof model.sha === 'string';
   if (!isListing) throw new PocketError('network', `${id}: expected the files of a model from ${host}, found something else`);
   if (model.gated !== undefined && model.gated !== false && reaching.access === undefined) throw statusError(id, host, 401);
@@ -170,7 +170,7 @@ const named = ({ name, size }: RemoteFile): WasmListed => ({ name, ...(size === 
 
 const filesNamed = (names: readonly string[], found: readonly RemoteFile[]): RemoteFile[] => names.flatMap((name) => found.filter((file) => file.name === name));
 
-/** A plain folder is asked for each file by name, and the folder of a `.gguf` file for the other parts of it, if it is split. */
+/** Requests each file of a plain folder by name. For a `.gguf` file that is split, it also requests the other parts. */
 async function listFolder(url: string, rules: FileRules, reaching: Reaching): Promise<Omit<Listing, 'name'>> {
   const folder = new URL(url);
   const at = (name: string): Promise<RemoteFile | undefined> => {
@@ -192,7 +192,7 @@ async function listFolder(url: string, rules: FileRules, reaching: Reaching): Pr
   return { files: await chosen({ place: url, refusal: 'network', found, options: {} }, at, rules, reaching) };
 }
 
-/** A server's description of a file before it is sent; `undefined` if it has no such file. */
+/** A server's description of a file, without its content; `undefined` if it has no such file. */
 async function head(name: string, url: string, reaching: Reaching): Promise<RemoteFile | undefined> {
   const ask = async (options: Parameters<typeof request>[1]): Promise<Response> => (await request(url, options, reaching, async ({ body }) => body?.cancel())).response;
   let response = await ask({ method: 'HEAD' });
@@ -203,7 +203,7 @@ async function head(name: string, url: string, reaching: Reaching): Promise<Remo
   const { ok, status, headers } = response;
   if (status === 404 || status === 410) return undefined;
   if (!ok) throw statusError(name, url, status);
-  // A development server answers for a missing file with its page.
+  // A development server answers a request for a missing file with its HTML page.
   if (headers.get('content-type')?.startsWith('text/html') === true) return undefined;
   const linked = headers.get('x-linked-etag')?.replace(/^W\/|"/g, '');
   const [etag, modified] = [headers.get('etag'), headers.get('last-modified')];
@@ -218,19 +218,19 @@ async function head(name: string, url: string, reaching: Reaching): Promise<Remo
   };
 }
 
-/** The length of the whole file, if the response states it. The length of a compressed body is a different one. */
+/** The length of the whole file, if the response states it. The length of a compressed body is not that of the file. */
 function lengthOf({ status, headers }: Response): string | null {
   if (status === 206) return /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1] ?? null;
   return headers.has('content-encoding') ? null : headers.get('content-length');
 }
 
-/** A model from which the engine reads itself: a folder, or the files that a hub lists. */
+/** A model that the engine reads from its server by itself: a folder, or the files that a hub lists. */
 export async function elsewhere(source: RemoteSource, rules: FileRules, reaching: Reaching): Promise<WasmCreateOptions> {
   if (source.kind === 'url') return { url: source.url };
   return listed(await list(source, rules, reaching), reaching.access);
 }
 
-/** Files of a server with their addresses, and the access token for those that it is for. */
+/** Files of a server with their addresses, and the access token for those on its host. */
 export function listed({ name, files }: Listing, access: Access | undefined): WasmCreateOptions {
   const token = (url: string): { token?: string } => (access !== undefined && 'authorization' in authorization(url, access) ? { token: access.token } : {});
   return { name, remote: files.map(({ name: file, url, size }) => ({ name: file, url, ...(size === undefined ? {} : { size }), ...token(url) })) };

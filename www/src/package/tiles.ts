@@ -49,7 +49,7 @@ interface Adapter {
   readonly features: ReadonlySet<string>;
 }
 
-/** The browser's description of its GPU, which may be short. With subgroups, which a browser's update may bring, there are other tiles. */
+/** The browser's description of its GPU, which may be short. It names subgroups, because a browser update may add them, and with them there are other tiles. */
 async function adapterName(): Promise<string | undefined> {
   const gpu = (navigator as { gpu?: { requestAdapter(options: object): Promise<Adapter | null> } }).gpu;
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);

@@ -135,8 +135,8 @@ export interface WasmModule {
    */
   filesOf(place: string, listing: readonly WasmListed[], options: { readonly file?: string; readonly quantization?: string; readonly index?: string }): WasmFileSet;
   /**
-   * The names to request from a server that cannot be listed. Without a listing they are those to
-   * begin with; with a listing of those that exist, the further ones.
+   * The names to request from a server that cannot be listed. Without `found` they are the names to
+   * begin with. With the list of those that exist, they are the further ones.
    */
   fileNames(found?: readonly WasmListed[]): readonly string[];
   /** The module of the threads of a crew. Only the engine on the processor has it. */

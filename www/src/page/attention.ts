@@ -1,4 +1,4 @@
-/** Tells a person who looks at something else how far the training is: in the tab's title, and by a notification if that is wanted. */
+/** Tells a person who is looking at something else how far the training is: in the tab's title and, on request, by a notification. */
 import { byId } from './dom.ts';
 import { share } from './figures.ts';
 import { percent } from './format.ts';
@@ -45,7 +45,7 @@ export class Attention {
     document.title = `${percent(part)} · ${this.#title}`;
   }
 
-  /** The training is over. `line` says how far it came; without an outcome there is nothing new. */
+  /** The training is over. `line` says how far it came. Without an outcome there is nothing to report. */
   async end(line: string, outcome: Outcome | undefined): Promise<void> {
     this.#running = false;
     const hidden = document.visibilityState === 'hidden';
@@ -56,7 +56,7 @@ export class Attention {
   }
 }
 
-/** The name of a training, how far it came, and what it is worth. Of the person's data it says no more than the name does. */
+/** The name of a training, how far it came, and how good the result is. It reveals no more of the person's data than the name does. */
 async function news(line: string, { failed, training, after }: Outcome): Promise<string> {
   const name = training === undefined ? undefined : await trainingName(training);
   const result = failed || after?.accuracy === undefined ? undefined : t.trainings.right(share(after, after.accuracy));
@@ -74,6 +74,6 @@ async function notify(title: string, body: string): Promise<void> {
   try {
     new Notification(title, options).addEventListener('click', () => focus());
   } catch {
-    // Phones show none without a service worker. The tab's title has the news.
+    // Without a service worker, phones show no notifications. The tab's title has the news.
   }
 }

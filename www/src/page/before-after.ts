@@ -1,4 +1,4 @@
-/** Measures a model before and after training: the person's sentences, and the texts that are kept aside; or what it writes after some openings. */
+/** Measures a model before and after training: on the person's sentences and the texts that are kept aside, or by what it writes after some openings. */
 import type { FineTuner } from 'pocketllm';
 import { isAbort } from './problem.ts';
 import { worded } from './prompt.ts';
@@ -7,14 +7,14 @@ import { asked, isFolded, type App, type Dataset } from './state.ts';
 import { t } from './text.ts';
 import { END_OF_TURN, promptOf, type Form } from './writing.ts';
 
-/** What is measured: at most `heldOut` of the texts that are kept aside, and every sentence to compare. */
+/** What is measured: at most `heldOut` of the texts that are kept aside, and all sentences to compare. */
 interface Measured {
   tuner: FineTuner;
   dataset: Dataset;
   heldOut: number;
 }
 
-/** Writes the results into `app`. An abort ends it early and keeps what was measured. `status` is told what is being done. */
+/** Writes the results into `app`. An abort ends it early and keeps what was measured. `status` is called with a text about the progress. */
 export async function measure(
   app: App,
   { tuner, dataset, heldOut }: Measured,
@@ -45,7 +45,7 @@ export async function measure(
 /** Tokens that the model writes after an opening. */
 export const TOKENS = 48;
 
-/** Lets the model write after each opening. It takes the likeliest token each time, so that the same weights write the same. */
+/** Lets the model write after each opening. It always takes the most likely token, so that the same weights write the same text. */
 async function write(app: App, tuner: FineTuner, form: Form, when: 'before' | 'after', signal: AbortSignal, status: (text: string) => void): Promise<void> {
   try {
     for (const [at, each] of app.comparisons.entries()) {
@@ -55,7 +55,7 @@ async function write(app: App, tuner: FineTuner, form: Form, when: 'before' | 'a
       for await (const piece of tuner.generate(promptOf(each.text, form), { maxTokens: TOKENS, temperature: 0, signal })) pieces.push(piece);
       const text = pieces.join('');
       const turn = form === 'joined' ? text : text.replace(END_OF_TURN, '');
-      // What has reached the limit would go on.
+      // A text that has reached the limit would have gone on.
       each.written = { ...each.written, [when]: pieces.length >= TOKENS && turn === text ? `${turn.trim()} …` : turn.trim() };
     }
   } catch (error) {

@@ -7,7 +7,7 @@ import { sayNotes } from './said.ts';
 import { t } from './text.ts';
 import type { Writing } from './writing.ts';
 
-/** What is read to recognize a table: characters of a text, bytes of a file. */
+/** How much is read to recognize a table: characters of a text, or bytes of a file. */
 const HEAD = 200_000;
 
 type Reader = Pick<FineTuner, 'readRows'>;
@@ -36,16 +36,16 @@ async function readToWrite(tuner: Reader, data: string | Blob, name: string, que
   return dialogue ?? (found.kind === 'free' ? await asTable(tuner, data, name) : undefined) ?? found;
 }
 
-/** Lines of a question and an answer in turn, each after the name of who says it. */
+/** Reads lines that alternate between a question and an answer, each after the name of the speaker. */
 async function asDialogue(tuner: Reader, data: string | Blob, name: string): Promise<Parsed | undefined> {
-  // What has no labels is none.
+  // Data without labels are not a dialogue.
   const found = await read(tuner, data, name, { labeled: true }).catch(() => undefined);
   if (found?.kind !== 'labelled' || !isDialogue(found.rows)) return undefined;
   const rows = found.rows.flatMap(({ text }, at) => (at % 2 === 0 ? [{ prompt: text, completion: found.rows[at + 1]?.text ?? '' }] : []));
   return { kind: 'free', writing: { as: 'answers', rows }, problems: found.problems, said: [] };
 }
 
-/** Whether the labels before the lines are those who ask and who answer, in turn. */
+/** Whether the labels before the lines alternate between a speaker who asks and one who answers. */
 function isDialogue(rows: readonly Row[]): boolean {
   const asks = (name: string): boolean => QUESTION.test(name) || /^(user|human)$/i.test(name);
   const replies = (name: string): boolean => ANSWER.test(name) || /^(assistant|ai|bot)$/i.test(name);
@@ -56,7 +56,7 @@ function isDialogue(rows: readonly Row[]): boolean {
 async function readToSort(tuner: Reader, data: string | Blob, name: string, questions: Questions): Promise<Parsed> {
   const wanted: Omit<ReadOptions, 'name'> = { labeled: true, ...questions.wanted };
   const found = await read(tuner, data, name, wanted);
-  // Of one column, nothing can be chosen but the labels.
+  // With a single column, only the labels are left to choose.
   if (found.kind === 'unlabelled' && found.layout?.columns.length === 1) return { kind: 'unlabelled', texts: found.texts, problems: found.problems };
   if (found.kind !== 'free') return found;
   const lines = await read(tuner, data, name, { ...wanted, unlabeled: true });
@@ -75,7 +75,7 @@ async function readProse(tuner: Reader, data: string | Blob, name: string, colum
 
 /**
  * Whether what was read as running text has rows and columns after all: almost every line has the same number of fields, which do not
- * begin with a space, as words after a comma do. Rows of known columns are taken. Of others, a person says what they are.
+ * begin with a space, as words after a comma do. Rows with known columns are taken. For other columns, a person says what they are.
  */
 async function asTable(tuner: Reader, data: string | Blob, name: string): Promise<Parsed | undefined> {
   const head = data.slice(0, HEAD);
@@ -87,7 +87,7 @@ async function asTable(tuner: Reader, data: string | Blob, name: string): Promis
     if (!(await isTable(tuner, head, name, format, found.layout))) return undefined;
     return { kind: 'unlabelled', texts: [], problems: [], layout: { ...found.layout, certainty: 'unsure' }, format };
   } catch {
-    // What is no table stays running text.
+    // What is not a table stays running text.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** The models that come with the page: files of its own site, so that no other host is asked for them. */
+/** The models that come with the page. They are files of its own site, so they are not requested from another host. */
 import type { DType } from 'pocketllm';
 import { hasGpu } from './device.ts';
 import { byId } from './dom.ts';
@@ -16,14 +16,14 @@ interface BuiltIn {
   readonly size: string;
   /** Whether it continues texts. The others fill a gap or compare texts. */
   readonly writes: boolean;
-  /** How it is held on the GPU, unless the person chooses otherwise. */
+  /** The precision of its weights on the GPU, unless the person chooses another. */
   readonly dtype: DType;
 }
 
 export const BUILT_IN: Readonly<Record<BuiltInName, BuiltIn>> = {
   bert: { name: 'Small BERT', folder: './models/bert/', files: 'bert', size: '18 MB', writes: false, dtype: 'f32' },
   minilm: { name: 'MiniLM', folder: './models/minilm-f16/', files: 'minilm-f16', size: '45 MB', writes: false, dtype: 'f16' },
-  // Its blocks of 4 bits stay as they are. Only an adapter can be trained beside them.
+  // Its blocks of 4 bits are not changed. Only an adapter can be trained on top of them.
   smollm2: { name: 'SmolLM2', folder: './models/smollm2/smollm2-135m-instruct.gguf', files: 'smollm2', size: '98 MB', writes: true, dtype: 'q4' },
 };
 
@@ -39,8 +39,8 @@ export function builtInAt(source: string): BuiltInName | undefined {
 }
 
 /**
- * Offers MiniLM if the site was built with it. It is the one that is suggested, because it sorts more
- * texts correctly (BENCHMARKS.md). Without a hardware GPU it is slow, so there it is Small BERT.
+ * Offers MiniLM if the site was built with it. It is then the suggested model, because it sorts more
+ * texts correctly (BENCHMARKS.md). Without a hardware GPU it is slow, so Small BERT is suggested instead.
  */
 export async function suggestBuiltIn(choose: (name: BuiltInName) => void): Promise<void> {
   const included = isIncluded('minilm');

@@ -139,8 +139,8 @@ export class LossChart {
 }
 
 /**
- * The range of the errors, from 0 on, so that a small change looks small. Only errors that all lie far from 0, as those of a model that
- * writes, have a range of their own; it is so large that noise does not look like a trend.
+ * The range of the errors. It starts at 0, so that a small change looks small. Only if all errors are far from 0, as they are for a model
+ * that writes, the range starts higher. It is then large enough that noise does not look like a trend.
  */
 function spread(low: number | null, high: number | null): [number, number] {
   if (low === null || high === null) return [0, 1];

@@ -66,7 +66,7 @@ export function setUpChat(app: App, problem: HTMLElement): void {
       const options = { ...limits, seed: turns.length, signal: controller.signal };
       for await (const piece of tuner.generate(chats ? (tuner.info.chats ? messages(turns) : transcript(messages(turns))) : text, options)) {
         answer.text += piece;
-        // A person who has scrolled back to read is left there.
+        // If a person has scrolled back to read, the log does not scroll.
         const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
         bubble.textContent = chats ? answer.text.replace(END_OF_TURN, '').trimStart() : answer.text;
         if (follows) log.scrollTop = log.scrollHeight;

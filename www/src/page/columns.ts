@@ -1,6 +1,6 @@
 /**
- * How the engine understood the columns of some data, and questions if it is not certain: what a model that writes shall learn from
- * them, and which column has what.
+ * How the engine understood the columns of some data, and questions if it is not certain: what a model that writes should learn from
+ * them, and what is in which column.
  */
 import type { Layout, ReadOptions } from 'pocketllm';
 import { byId, el } from './dom.ts';
@@ -40,7 +40,7 @@ export interface ColumnState {
 
 export class ColumnQuestions {
   #answers: Answers = {};
-  /** How the data were understood before anything was answered, and the format in which they were. */
+  /** How the data were understood before anything was answered, and the format that they were read in. */
   #layout: Layout | undefined;
   #format: Format | undefined;
   readonly #view = byId('columns', HTMLElement);
@@ -74,7 +74,7 @@ export class ColumnQuestions {
     return this.#layout === undefined ? undefined : { layout: this.#layout };
   }
 
-  /** The format in which the data have columns, if their name does not tell it. */
+  /** The format in which the data have columns, if the file name does not show it. */
   get format(): { format?: Format } {
     return this.#format === undefined ? {} : { format: this.#format };
   }
@@ -89,7 +89,7 @@ export class ColumnQuestions {
     return this.#use === 'write' ? this.#text : undefined;
   }
 
-  /** Whether a model that writes waits for answers. */
+  /** Whether a model that writes still needs answers. */
   get isOpen(): boolean {
     if (this.#layout === undefined) return false;
     return this.#use === undefined || this.#text === '' || (this.#use !== 'write' && (this.#label === '' || this.#label === this.#text));
@@ -103,7 +103,7 @@ export class ColumnQuestions {
     return label === 'later' ? { ...textColumn, unlabeled: true } : { ...textColumn, labelColumn: label };
   }
 
-  /** Takes in how the data were understood, before anything is answered. */
+  /** Remembers how the data were understood before anything is answered. */
   consider(layout: Layout, format?: Format): void {
     [this.#layout, this.#format] = [layout, format];
   }
@@ -112,7 +112,7 @@ export class ColumnQuestions {
   show(layout: Layout | undefined, causal: boolean, labels: readonly string[] = []): void {
     this.#view.hidden = layout === undefined;
     if (layout === undefined) return;
-    // What a model that writes is asked stays as it was asked first.
+    // For a model that writes, the questions stay the same after the first time.
     this.#layout = causal ? (this.#layout ?? layout) : layout;
     const unsure = this.#layout.certainty === 'unsure' && this.#named('answer') === undefined;
     const focused = this.#view.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement ? document.activeElement : undefined;
@@ -137,7 +137,7 @@ export class ColumnQuestions {
     return at < 0 ? undefined : numbered(at);
   }
 
-  /** The column of the text: as answered, or else as proposed. Of two columns, the first one has the questions. */
+  /** The column of the text: as answered, or else as proposed. If there are two columns, the first one has the questions. */
   get #text(): string {
     const { columns, header = false, text } = this.#layout ?? { columns: [] };
     const proposed = { answer: this.#named('question') ?? (columns.length === 2 ? '1' : ''), sort: numbered(text), write: header ? numbered(text) : 'all' };
@@ -151,7 +151,7 @@ export class ColumnQuestions {
     return this.#answers.label ?? (this.#use === 'answer' ? (this.#named('answer') ?? other) : certainty === 'unsure' ? '' : numbered(label));
   }
 
-  /** What the model shall learn, and which columns have it. */
+  /** Asks what the model should learn, and from which columns. */
   #ofUse(): HTMLElement[] {
     const uses: Choice[] = [
       { value: 'answer', name: t.writing.toAnswer, note: t.writing.toAnswerNote },

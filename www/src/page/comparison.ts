@@ -19,7 +19,7 @@ function likeliest(labels: readonly string[], scores: Classification | undefined
   return labels.filter((label) => first.has(label));
 }
 
-/** One sentence, shortened to so many characters, with a pair of bars for each label. */
+/** One sentence, shortened to `length` characters, with a pair of bars for each label. */
 export function comparison({ text, before, after }: Comparison, prompting: Prompting | undefined, length: number): HTMLLIElement {
   const share = (from: Classification | undefined, label: string): number | undefined =>
     from?.scores.find((score) => score.label === label)?.probability;
@@ -51,7 +51,7 @@ export function comparison({ text, before, after }: Comparison, prompting: Promp
   );
 }
 
-/** One opening, shortened to so many characters, with what the model wrote after it before and after training. */
+/** One opening, shortened to `length` characters, with what the model wrote after it before and after training. */
 export function answers({ text, written = {} }: Comparison, length: number): HTMLLIElement {
   const { before, after } = written;
   const column = (title: string, answer: string | undefined, when: 'before' | 'after'): HTMLElement =>

@@ -4,8 +4,8 @@
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
- * A cell by RFC 4180, in quotes where it needs them. A spreadsheet would run a cell that begins like a formula, and the texts come from
- * strangers, so an apostrophe is put before it, which spreadsheets take as the sign of a text.
+ * A cell by RFC 4180, quoted where necessary. A spreadsheet would run a cell that begins like a formula, and the texts come from
+ * strangers, so such a cell gets an apostrophe in front, which spreadsheets take as the mark of a text.
  */
 function cell(value: string): string {
   const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;

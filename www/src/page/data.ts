@@ -23,14 +23,14 @@ import { prepared, proposeOpenings, understood } from './writing.ts';
 
 /** Maximum number of texts to keep aside: enough to distinguish a difference of 5% from chance. */
 const HELD_OUT = 400;
-/** With fewer examples, each is measured in turn (cross-validation), because a share of them would be too few to measure anything. */
+/** With fewer examples than this, all are measured by cross-validation, because a share of them would be too few to measure anything. */
 const FEW = 100;
-/** The share that is kept aside of more examples. */
+/** The share that is kept aside if there are more examples. */
 const USUAL = '0.2';
 const SHOWN = 3;
 const LEFT_SHOWN = 20;
 
-/** Sets step 2 up. Returns how to take the examples of a sample, which opens step 3 if it goes well. */
+/** Sets step 2 up. Returns a function that takes the examples of a sample, and opens step 3 if that succeeds. */
 export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleName) => Promise<boolean> {
   const problem = byId('data-problem', HTMLElement);
   const view = byId('data-view', HTMLElement);
@@ -69,7 +69,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
   paste.addEventListener('input', () => {
     seal();
     draft.changed();
-    // The examples that were read are not those in the field any more.
+    // The examples that were read are no longer those in the field.
     reading++;
     next.disabled = true;
     pasted();
@@ -112,7 +112,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
   /** Puts what was prepared in its place, in the fields and beside them. */
   function fill(before: DraftTexts, brought?: File): void {
     const { source, pasted, columns, later: labels, prompt: own, share: part } = before;
-    // With nothing of the person's own open, the tab stays that was tapped to come here.
+    // If the draft was on the sample, the tab that was tapped to get here stays open.
     const radio = source === 'sample' ? null : document.querySelector<HTMLInputElement>(`input[name=data][value="${CSS.escape(source)}"]`);
     if (radio !== null) radio.checked = true;
     [file, picker.value, paste.value, shareChosen] = [brought, '', pasted, part !== undefined];
@@ -126,7 +126,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
     if (pasted.trim() !== '' || !typed.isEmpty || brought !== undefined) seal();
   }
 
-  /** Takes the examples of a sample, and opens step 3 if that goes well. */
+  /** Takes the examples of a sample, and opens step 3 if that succeeds. */
   async function takeSample(sample: SampleName): Promise<boolean> {
     byId('data-sample-choice', HTMLInputElement).checked = true;
     offerSamples(causal());
@@ -263,7 +263,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
   function draw(from: Parsed): void {
     if (from.kind !== 'labelled') return;
     if (!shareChosen) share.value = from.rows.length < FEW ? 'fold' : USUAL;
-    // Training deeply keeps some aside even then, because it cannot measure each example in turn.
+    // Training deeply keeps some aside even then, because it cannot use cross-validation.
     const part = Number(share.value === 'fold' ? USUAL : share.value);
     drawn = apart === undefined ? split(from.rows, part, HELD_OUT) : { train: from.rows, heldOut: apart };
   }
@@ -302,7 +302,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
     );
   }
 
-  /** Whether each example is measured in turn. */
+  /** Whether the examples are measured by cross-validation. */
   const folds = (): boolean => apart === undefined && share.value === 'fold';
 
   /** Shows the first examples as they were read. */
@@ -351,7 +351,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
       [app.dataset, used] = [dataset, dataset];
       flow.done(2, summarizeData(dataset));
     } catch (error) {
-      // The fields that can be corrected are shown.
+      // Show the fields that the person can correct.
       prompt.view.open = true;
       showProblem(problem, error);
     } finally {

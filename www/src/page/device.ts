@@ -8,7 +8,7 @@ export interface Need {
   /** Why the model probably does not fit, and whether that is for lack of memory. */
   readonly warnings: readonly string[];
   readonly short: boolean;
-  /** Bytes of storage that the browser has for the page beside the model. */
+  /** Bytes of storage that are left for the page after the model. */
   readonly free: number;
 }
 
@@ -33,13 +33,13 @@ async function findAdapter(): Promise<Adapter | null | undefined> {
 /** Whether WebGPU finds anything to compute on. Otherwise the engine uses the processor. */
 export const hasWebGpu = async (): Promise<boolean> => (await findAdapter()) != null;
 
-/** What the engine calls itself where it computes on the processor. */
+/** The name that the engine reports for the adapter when it computes on the processor. */
 export const PROCESSOR = 'cpu';
 
 /** What to call the memory of the device on which the engine runs. */
 export const memoryName = async (): Promise<string> => ((await hasWebGpu()) ? t.device.gpuMemory : t.device.memory);
 
-/** The memory that a tab can use without a GPU: WebAssembly has 4 GB, and growing it needs room. */
+/** The memory in bytes that a tab can use without a GPU: WebAssembly has 4 GB, and growing its memory needs room. */
 export const TAB_MEMORY = 3e9;
 
 /** Whether this device has a hardware GPU that the browser may use. */

@@ -52,7 +52,7 @@ export function download(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** Does the work once nobody has asked for it for so many milliseconds. */
+/** A function that does the work when it has not been called again for `ms` milliseconds. */
 export function debounced(work: () => void, ms: number): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   return () => {

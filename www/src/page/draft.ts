@@ -10,7 +10,7 @@ import type { TypedState } from './typed.ts';
 const FILE = 'page-draft.json';
 /** The content of the chosen file. */
 const CONTENT = 'page-draft-file';
-/** The largest file that a draft keeps, in bytes. The copy takes as much space again. */
+/** The largest file that a draft keeps, in bytes. The copy doubles the space that it takes. */
 const MOST_BYTES = 16e6;
 /** Milliseconds after the last change. */
 const LATER_MS = 400;
@@ -74,12 +74,12 @@ export class Draft {
   readonly #parts: { [K in keyof Parts]?: Part<Parts[K]> } = {};
   readonly #line = byId('draft', HTMLElement);
   readonly #dtype = byId('dtype', HTMLSelectElement);
-  /** What was stored when the page opened. It waits until its part of the page asks for it. */
+  /** What was stored when the page opened, until its part of the page asks for it. */
   readonly #stored: Promise<Stored | undefined>;
   readonly #taken = new Set<keyof Parts>();
   /** What has been chosen at this visit. */
   readonly #chosen = new Set<(typeof CHOICES)[number]>();
-  /** Whether this browser stores nothing for the page. */
+  /** Whether this browser cannot store anything for the page. */
   #unable = false;
   /** The file whose content is stored, one whose content is being stored, and the size of one that is too large for that. */
   #file: Brought | undefined;
@@ -127,7 +127,7 @@ export class Draft {
     if (file === undefined) return undefined;
     try {
       const content = await (await (await root())?.getFileHandle(CONTENT))?.getFile();
-      // A tab that was killed while it stored another file leaves one that is not the right one.
+      // If a tab was killed while it stored another file, the stored content belongs to that file.
       if (content?.size !== file.size) return undefined;
       this.#file = file;
       return new File([await content.arrayBuffer()], file.name);
@@ -157,7 +157,7 @@ export class Draft {
   changed(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#write(), LATER_MS);
-    // The line is true at any time: what is kept of another tab is not what this one shows. It has its place at once, so that nothing moves later.
+    // The line must always be true, so it is hidden if the open tab has nothing to keep. Its place is reserved at once, so that nothing moves later.
     if (!this.#unable) this.#draw(this.#line.hidden || this.#line.dataset['state'] === 'place' ? 'place' : 'shown');
   }
 
@@ -197,7 +197,7 @@ export class Draft {
     this.#timer = undefined;
     this.#writing = this.#writing.then(async () => {
       const stored = await this.#stored;
-      // What has not been asked for is not in its fields yet, and stays as it was stored.
+      // A part that was not taken yet is not in its fields either, and stays as it was stored.
       const now = <K extends keyof Parts>(name: K): Partial<Parts> => {
         const value = this.#taken.has(name) ? this.#parts[name]?.read() : (stored as Partial<Parts> | undefined)?.[name];
         return value === undefined ? {} : { [name]: value };
@@ -216,12 +216,12 @@ export class Draft {
       await write(FILE, JSON.stringify(draft));
       this.show();
     }).catch(() => {
-      // A draft is a convenience. Where there is no space for it, the page works without.
+      // A draft is a convenience. If there is no space for it, the page works without it.
       this.#draw('place');
     });
   }
 
-  /** Chooses again what was chosen, as if the person did it. What the person has chosen in the meantime stays, and so does a model that is being loaded. */
+  /** Repeats the choices as if the person made them. A choice that the person has made in the meantime stays, and so does a model that is being loaded. */
   #restoreChoices(stored: Stored | undefined): void {
     const hub = byId('hub-id', HTMLInputElement);
     if (stored === undefined || hub.disabled) return;

@@ -1,4 +1,4 @@
-/** Says before a training starts how long each choice takes on this device, and how it would become faster. */
+/** Says before a training starts how long each choice takes on this device, and what would make it faster. */
 import type { FineTuner, TrainStep } from 'pocketllm';
 import { TOKENS } from './before-after.ts';
 import { byId, el } from './dom.ts';
@@ -10,15 +10,15 @@ import type { App, Dataset } from './state.ts';
 import { t } from './text.ts';
 import { understood } from './writing.ts';
 
-/** Nobody waits longer than this many seconds, unless they choose to. */
+/** The longest training that is chosen for a person, in seconds. */
 const PATIENCE = 300;
-/** From so many seconds on, the page says what would make it faster. */
+/** If a training takes this many seconds or more, the page says what would make it faster. */
 const SLOW = 3600;
-/** Texts whose tokens are counted; the others are like them. */
+/** The number of texts whose tokens are counted. The others are assumed to be similar. */
 const COUNTED = 2000;
 /** Tokens of the sentence around a text. */
 const TEMPLATE = 10;
-/** A step beside its passes: perturbing and updating the weights. */
+/** The time of a step relative to its passes, because it also perturbs and updates the weights. */
 const OVERHEAD = 1.15;
 
 export class Estimates {
@@ -26,13 +26,13 @@ export class Estimates {
   readonly #form: SettingsForm;
   readonly #note = byId('time-note', HTMLElement);
   readonly #truncated = byId('truncated-note', HTMLElement);
-  /** Tokens of some of the texts, and of which data. */
+  /** The numbers of tokens of some of the texts, and the data that they belong to. */
   #lengths: readonly number[] = [];
   #of: Dataset | undefined;
   #measured: number | undefined;
-  /** The last fit of a model that learns quickly, and the seconds that a text took between it and the fit before. */
+  /** The last fit of a model that learns quickly, and the seconds per text between this fit and the one before. */
   #fit: { readonly of: FineTuner; readonly rows: number; readonly ms: number; readonly seconds?: number } | undefined;
-  /** Whether the person has chosen how long. */
+  /** Whether the person has chosen the length of the training. */
   #chosen = false;
   readonly #settings: () => { settings: Settings; quick: boolean } | undefined;
   readonly #compared: () => number;
@@ -49,7 +49,7 @@ export class Estimates {
     form.form.addEventListener('reset', () => (this.#chosen = false));
   }
 
-  /** Called when the step opens. Measures the model, if it is as it was loaded or has learned quickly, and shows the times. */
+  /** Called when the step opens. Measures the model if its weights are as loaded or it has learned quickly, and shows the times. */
   async show(): Promise<void> {
     const { tuner, dataset } = this.#app;
     this.#draw();
@@ -71,7 +71,7 @@ export class Estimates {
     speed.end(this.#app.tuner);
   }
 
-  /** Takes the speed from a model that learns quickly, because one from the gallery learns before it could be measured. */
+  /** Derives the speed from a model while it learns quickly, because a task of the gallery starts before the model could be measured. */
   observe(of: FineTuner, { rows, ms }: TrainStep): void {
     if (rows === undefined) return;
     // The time of the first texts includes compiling.
@@ -79,7 +79,7 @@ export class Estimates {
     this.#fit = { of, rows, ms, ...(last === undefined ? {} : { seconds: (ms - last.ms) / 1000 / (rows - last.rows) }) };
   }
 
-  /** Seconds that a token takes to pass through the model, as far as that is known. */
+  /** Seconds that a token takes to pass through the model, if that is known. */
   get #seconds(): number | undefined {
     if (this.#measured !== undefined || this.#fit?.seconds === undefined || this.#fit.of !== this.#app.tuner) return this.#measured;
     return this.#fit.seconds / this.#mean(this.#settings()?.settings.maxLength ?? 128, 2);
@@ -94,7 +94,7 @@ export class Estimates {
     const best = fits.at(-1) ?? inputs[0];
     if (best === undefined || best.checked) return;
     best.checked = true;
-    // The steps follow, as after a tap.
+    // Sets the number of steps, as a tap would.
     best.dispatchEvent(new Event('change'));
   }
 
@@ -149,7 +149,7 @@ export class Estimates {
     const { dataset } = this.#app;
     if (this.#seconds === undefined || dataset?.kind !== 'labelled') return undefined;
     const { heldOut = 0, maxLength = 128 } = this.#settings()?.settings ?? {};
-    // The texts that are kept aside are read while it learns, and again after that to show those that it gets wrong.
+    // The texts that are kept aside are read while the model learns, and once more to show the ones that it gets wrong.
     const tested = dataset.folded === true ? 0 : 2 * Math.min(heldOut, dataset.heldOut.length);
     return 1 + this.#seconds * this.#mean(maxLength, 2) * (readoutRows(dataset).length + tested + this.#compared());
   }
@@ -161,9 +161,9 @@ export class Estimates {
   }
 }
 
-/** What the time of a training by steps depends on, beside its settings. */
+/** What the time of a training by steps depends on, besides its settings. */
 interface Work {
-  /** Seconds in which the model reads a text, and in which it writes after one. */
+  /** Seconds that the model takes to read a text, and to write after one. */
   readonly pass: number;
   readonly written: number;
   /** Texts that are kept aside, and those to compare. */
@@ -179,7 +179,7 @@ export function deepSeconds({ steps, batchSize, evaluateEvery, probes = 1, estim
   return pass * (steps * batchSize * branches * OVERHEAD + tested * tests) + 2 * compared * (pass + written);
 }
 
-/** Tokens of each of some texts. One running text fills every example, so nothing is counted. */
+/** The number of tokens of each of some texts. One running text fills every example, so nothing is counted. */
 async function lengths(tuner: FineTuner, dataset: Dataset): Promise<readonly number[]> {
   const texts = dataset.kind === 'labelled' ? thinned(readoutRows(dataset), COUNTED).map(({ text, text_b = '' }) => `${text} ${text_b}`) : written(dataset.data);
   try {

@@ -5,7 +5,7 @@ import { count, excerpt, joined, percent } from './format.ts';
 import { isFolded, type App, type Prompting } from './state.ts';
 import { t } from './text.ts';
 
-/** With fewer texts, a share in percent would look more exact than it is. */
+/** With fewer texts than this, a percentage would look more exact than it is. */
 const FEW = 30;
 /** With more labels than this, a table of all pairs is wider than a phone, so the mistakes are a list. */
 const TABLE_LABELS = 4;
@@ -47,7 +47,7 @@ export function showFigures({ before, after, trained, prompting }: App): void {
   );
 }
 
-/** The texts on which it was measured, and how. */
+/** A sentence that says on which texts the accuracy was measured, and how. */
 function measured({ examples }: Evaluation, trained: number, prompting: Prompting | undefined): string {
   if (isFolded(prompting)) return t.figures.folded(examples);
   return prompting?.readout === true ? t.figures.measured(examples) : t.figures.measuredSteps(trained, examples);
@@ -82,12 +82,12 @@ export function statement(evaluation: Evaluation, name: Name, quick: boolean): s
   }
 }
 
-/** A share of the texts, in numbers if they are few. */
+/** A share of the texts: as numbers if they are few, otherwise in percent. */
 export function share({ examples }: Evaluation, accuracy: number): string {
   return examples < FEW ? t.figures.of(Math.round(accuracy * examples), examples) : percent(accuracy);
 }
 
-/** Bars for before and after, with a mark where always giving the commonest answer would be. */
+/** Bars for before and after, with a mark at the accuracy of always giving the most common answer. */
 function bars(before: number | undefined, after: number, baseline: number | undefined): HTMLElement {
   const bar = (value: number, when: string): HTMLElement => el('progress', { class: when, value: String(value), 'aria-hidden': 'true' });
   const place = el('div', { class: 'bar marked' }, ...(before === undefined ? [] : [bar(before, 'before')]), bar(after, 'after'));

@@ -11,7 +11,7 @@ export const joined = (sentences: readonly string[]): string => sentences.join(l
 /** 1234567 as "1,234,567". */
 export const count = (value: number): string => whole.format(value);
 
-/** A number with one digit after the decimal sign. */
+/** A number with one digit after the decimal point. */
 const decimal = (value: number): string => tenths.format(value);
 
 /** 4416698 as "4.42M". */
@@ -34,23 +34,23 @@ export function bytes(value: number): string {
 
 const shares = new Intl.NumberFormat(language, { style: 'percent' });
 
-/** A number with so many digits after the decimal sign, as "0.42". */
+/** A number with `digits` digits after the decimal point, such as "0.42". */
 export const decimals = (value: number, digits: number): string => value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-/** A share as "78%". */
+/** A share, such as "78%". */
 export const percent = (share: number): string => shares.format(share);
 
 const time = (value: number, unit: 'millisecond' | 'second' | 'minute' | 'hour', digits: number): string =>
   value.toLocaleString(language, { style: 'unit', unit, unitDisplay: 'short', minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-/** Seconds as "40 sec", "3 min" or "1.5 hr". */
+/** A time, such as "40 sec", "3 min" or "1.5 hr". */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '';
   if (seconds < 90) return time(Math.max(1, seconds), 'second', 0);
   return seconds < 5400 ? time(seconds / 60, 'minute', 0) : time(seconds / 3600, 'hour', 1);
 }
 
-/** The time of a step, as "120 ms" or "1.5 sec". */
+/** The time of a step, such as "120 ms" or "1.5 sec". */
 export const stepTime = (ms: number): string => (ms < 1000 ? time(ms, 'millisecond', 0) : time(ms / 1000, 'second', 1));
 
 /** The beginning of a text, on one line and at most `length` characters long. */

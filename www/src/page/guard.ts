@@ -20,7 +20,7 @@ export function workerScript(address: string, channel: string): string {
   return `(${guardWorker})(() => (${remove})(${unused}), ${JSON.stringify(channel)}, ${load});`;
 }
 
-/** Removes these constructors permanently, also from their prototypes. */
+/** Removes these constructors permanently, including from their prototypes. */
 function remove(names: readonly string[]): void {
   for (const name of names) {
     const made = (globalThis as unknown as Record<string, { readonly prototype: object } | undefined>)[name];
@@ -58,7 +58,7 @@ function guardWorker(removeUnused: () => void, channelName: string, load: () => 
       removeEventListener('message', keep);
       for (const data of early) dispatchEvent(new MessageEvent('message', { data }));
     },
-    // Outside of the promise the error reaches the page as an event of the worker.
+    // Thrown outside the promise, the error reaches the page as an event of the worker.
     (error: unknown) => setTimeout(() => {
       throw error;
     }),

@@ -1,6 +1,6 @@
 /** Notices that a device slows down, as a phone does when it becomes warm, and lets it rest between steps. */
 
-/** Steps are compared by minutes: the time of a single step says little, because texts differ and other programs run. */
+/** The steps of whole minutes are compared. The time of a single step says little, because texts differ and other programs run. */
 const WINDOW_MS = 60_000;
 /** A minute whose steps take this many times as long as those of the fastest minute is slow. */
 const SLOW = 1.3;
@@ -20,8 +20,8 @@ export class Heat {
   #warm = false;
 
   /**
-   * Adds a step that took `ms` for so many tokens, without the rest before it, and returns how long to rest before the
-   * next one.
+   * Adds a step that took `ms` milliseconds for `tokens` tokens, not counting the rest before it. Returns how long to rest
+   * before the next one.
    */
   add(ms: number, tokens: number): number {
     this.#judge(ms, tokens);

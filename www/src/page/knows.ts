@@ -1,4 +1,4 @@
-/** Whether the model knows the writing of some texts, which is told before it learns from them. */
+/** Whether the model knows the script and the words of some texts. If it does not, the page says so before it learns from them. */
 import type { FineTuner } from 'pocketllm';
 import { byId } from './dom.ts';
 import { thinned, type Parsed } from './rows.ts';
@@ -9,29 +9,29 @@ import { spoken } from './writing.ts';
 /** Models of the hub that know many languages. */
 export const MULTILINGUAL = { writes: 'Qwen/Qwen2.5-0.5B-Instruct', sorts: 'FacebookAI/xlm-roberta-base' } as const;
 
-/** Texts that are looked at; the others are like them. */
+/** The number of texts that are checked. The others are assumed to be similar. */
 const LOOKED_AT = 200;
-/** Letters that a text has at least, so that something can be said about it. */
+/** Texts with fewer letters than this are too short to be judged. */
 const LEAST = 4;
 /**
  * A text is foreign to a model that reads it almost letter by letter, or for which this share of its tokens is unknown. Measured on
  * short messages in 15 languages: with the built-in models, those in Latin letters have 0.15 to 0.62 tokens a letter (English 0.17 to
  * 0.37, German 0.33 to 0.62) and no unknown tokens, except for Vietnamese with SmolLM2 (0.93 and more). Greek, Russian, Arabic, Hindi
  * and Korean have 0.65 to 2.4. Chinese and Japanese have 0.73 to 1.1 with SmolLM2; with BERT's vocabulary they have 0.5, but up to all
- * of their tokens are unknown. The vocabulary of GPT-4o, which knows all of these languages, has 0.24 to 0.6. Code and numbers count
- * as the words in them. So this finds foreign letters. A model that reads English letter by letter too reads every language so, and must be
- * far above that.
+ * of their tokens are unknown. The vocabulary of GPT-4o, which knows all of these languages, has 0.24 to 0.6. Of code and numbers, only
+ * the words in them count. So this finds foreign letters. A model that reads even English letter by letter reads every language that way,
+ * so for such a model the limit is relative to its English.
  */
 const TOKENS_A_LETTER = 0.7;
 const ABOVE_ENGLISH = 1.5;
 const ENGLISH = 'Please bring the report to our meeting this afternoon';
 const UNKNOWN = 0.2;
-/** With vocabularies that know a language, up to a fifth of its texts are above the limit. */
+/** The share of foreign texts from which a note is shown. Even if a vocabulary knows a language, up to a fifth of its texts are above the limit. */
 const SHARE = 0.25;
 
 /**
  * Latin letters are the same in many languages, and a vocabulary that was made for one of them reads the others in pieces. Measured on the
- * words of four letters and more, whose number `WORDS` gives about the same result for all texts of a kind: with the vocabularies of the
+ * words of four letters and more, of which `WORDS` are enough for about the same result on all texts of a kind: with the vocabularies of the
  * built-in models, 18 kinds of English texts (messages, mails, reviews, medicine, code, names) have 0.16 to 0.32 tokens a letter, the junk
  * mails of the sample 0.16 to 0.30 (and 0.5 where a mail is no text); texts in German, Spanish, French, Italian, Dutch, Polish, Turkish,
  * Finnish, Indonesian, Swedish and Portuguese have 0.34 to 0.58 (French with SmolLM2 0.32 to 0.40). English full of spelling mistakes or
@@ -45,13 +45,13 @@ const OTHERS = 'Könntest morgen früh Schwester Bahnhof abholen Podrías recoge
 const WORDS = 40;
 const LONG = /^\p{Script=Latin}{4,}$/u;
 
-/** How many texts were looked at, and how many of them are foreign to the model. */
+/** How many texts were checked, and how many of them are foreign to the model. */
 export interface Foreign {
   readonly texts: number;
   readonly foreign: number;
 }
 
-/** Looks at texts; `undefined` if too few of them are foreign to the model to speak of. */
+/** Checks texts; `undefined` if too few of them are foreign to the model to be mentioned. */
 export async function foreignTexts(tuner: Pick<FineTuner, 'tokenLengths' | 'unknownTokens'>, given: readonly string[]): Promise<Foreign | undefined> {
   const texts = thinned(given, LOOKED_AT).map(lettersOf).filter((text) => letters(text) >= LEAST);
   if (texts.length === 0) return undefined;
@@ -64,7 +64,7 @@ export async function foreignTexts(tuner: Pick<FineTuner, 'tokenLengths' | 'unkn
   return foreign > SHARE * texts.length ? { texts: texts.length, foreign } : undefined;
 }
 
-/** Whether a model that knows one language, or a few, reads most words of texts in Latin letters in pieces. */
+/** Whether a model that knows only one or a few languages splits most words of texts in Latin letters into pieces. */
 export async function readsInPieces(tuner: Pick<FineTuner, 'tokenLengths'>, given: readonly string[]): Promise<boolean> {
   const words = thinned(given, LOOKED_AT).flatMap((text) => lettersOf(text).normalize('NFC').split(' ').filter((word) => LONG.test(word)));
   if (words.length < WORDS) return false;
@@ -73,12 +73,12 @@ export async function readsInPieces(tuner: Pick<FineTuner, 'tokenLengths'>, give
   return own > PIECES_A_LETTER && others > OTHERS_A_LETTER;
 }
 
-/** The words of a text, without digits, punctuation and emoji, of which each takes a token or more in every language. */
+/** The words of a text. Digits, punctuation and emoji are left out, because each of them takes a token or more in every language. */
 const lettersOf = (text: string): string => text.replace(/[^\p{L}\p{M}]+/gu, ' ').trim();
 
 const SIGN = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u;
 
-/** The letters of a text. A syllable of Hangul has two or three, and a Chinese sign or a Japanese syllable stands for two at least. */
+/** The number of letters of a text. A Hangul syllable has two or three, and a Chinese character or a Japanese syllable counts as at least two. */
 function letters(text: string): number {
   let sum = 0;
   for (const sign of text.normalize('NFC')) {
@@ -98,11 +98,11 @@ export class ForeignNote {
     this.#place.hidden = true;
   }
 
-  /** Looks at the examples, and shows the note if it is needed. */
+  /** Checks the examples, and shows the note if it is needed. */
   async show({ tuner, modelName }: App, parsed: Parsed): Promise<void> {
     this.hide();
     const mine = this.#looking;
-    // What goes wrong here goes wrong in the training too, which says so.
+    // An error here also happens in the training, which reports it.
     if (tuner === undefined) return;
     const texts = textsOf(parsed);
     const found = await foreignTexts(tuner, texts).catch(() => undefined);

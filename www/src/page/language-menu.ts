@@ -1,4 +1,4 @@
-/** The menu of languages. The page is loaded again in the chosen one: trainings and drafts are stored, and continue there. */
+/** The menu of languages. The page is reloaded in the chosen language. Trainings and drafts are stored, so they continue there. */
 import { byId, el } from './dom.ts';
 import { language, LANGUAGES, speak } from './language.ts';
 

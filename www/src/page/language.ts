@@ -5,19 +5,19 @@ export const LANGUAGES = { en: 'English', de: 'Deutsch', es: 'EspaÃ±ol', ja: 'æ—
 
 export type Language = keyof typeof LANGUAGES;
 
-/** The name under which the choice is stored, and that of the part of the address where nothing can be stored. */
+/** The name under which the choice is stored, and the name of the query parameter that is used where nothing can be stored. */
 export const NAME = 'language';
 
 /**
- * The first language that is wanted among those that are `known`. It uses nothing outside of itself, because the build makes a script of it
- * that runs before the page is shown (`build/texts.ts`).
+ * The first of the person's languages that is among the `known` ones. It uses nothing outside of itself, because the build turns it into a
+ * script that runs before the page is shown (`build/texts.ts`).
  */
 export function preferred(known: readonly string[], name: string): string | undefined {
   let stored: string | null = null;
   try {
     stored = localStorage.getItem(name);
   } catch {
-    // A browser that stores nothing for this page has no choice of the person.
+    // If the browser stores nothing for this page, there is no stored choice.
   }
   const wanted = [new URLSearchParams(location.search).get(name), stored, ...navigator.languages.map((tag) => tag.split('-')[0] ?? '')];
   return wanted.find((each) => each !== null && known.includes(each)) ?? undefined;

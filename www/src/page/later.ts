@@ -4,7 +4,7 @@ import { excerpt } from './format.ts';
 import type { Row } from './rows.ts';
 import { t } from './text.ts';
 
-/** More texts than this are not labeled by hand. */
+/** The maximum number of texts to label by hand. */
 const TEXTS = 200;
 
 export class LabelsForTexts {
@@ -44,7 +44,7 @@ export class LabelsForTexts {
     return names.trim() === '' ? undefined : { names, rows: this.rows };
   }
 
-  /** Takes those of an earlier visit, or forgets all. */
+  /** Takes the labels of an earlier visit, or forgets all. */
   restore({ names, rows }: { names: string; rows: readonly Row[] } = { names: '', rows: [] }): void {
     this.#input.value = names;
     this.#restored = rows;

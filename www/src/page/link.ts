@@ -1,21 +1,22 @@
 /**
- * A link that holds a training record. It stands behind the `#` of the address, which a browser sends to no server.
+ * A link that holds a training record, in the fragment after the `#`, which a browser never sends to a server.
  *
- * The bytes, in base64url: version 1, 1 if the rest is compressed (raw deflate), 8 bytes of the SHA-256 of the rest uncompressed, and the
- * rest: u32 length of the JSON ({@link Sender}), the JSON, and the record with its tail transposed.
+ * The bytes, in base64url: the version, which is 1; a byte that is 1 if the rest is compressed (raw deflate); the first 8 bytes of the
+ * SHA-256 of the uncompressed rest; and the rest. The rest is the length of the JSON (u32), the JSON ({@link Sender}), and the record with
+ * its tail transposed.
  */
 import { PocketError } from 'pocketllm';
 import { isBuiltIn, type BuiltInName } from './built-in.ts';
 import { readHead, RECORD_BYTES, type RecordHead } from './record-head.ts';
 import { t } from './text.ts';
 
-/** The word before the bytes, behind the `#`. */
+/** The word between the `#` and the bytes. */
 export const WORD = 'training=';
 const VERSION = 1;
 /** Bytes before the rest. */
 const BEFORE = 10;
 const HASH_BYTES = 8;
-/** The longest link that is offered, and the largest record that one is read to. A few kilobytes could claim gigabytes. */
+/** The longest link that is offered, and the largest record that is decompressed from one: a few kilobytes could expand to gigabytes. */
 export const MOST_CHARS = 100_000;
 const MOST_BYTES = 8e6;
 const NAME_LENGTH = 80;
@@ -41,7 +42,7 @@ export interface Shared extends Sender {
   readonly head: RecordHead;
 }
 
-/** The part of the address behind the `#`. */
+/** The fragment: the part of the address after the `#`. */
 export async function encode(sender: Sender, record: Blob): Promise<string> {
   const json = new TextEncoder().encode(JSON.stringify(sender));
   const rest = new Uint8Array(await new Blob([new Uint32Array([json.length]), json, transposed(new Uint8Array(await record.arrayBuffer()), true)]).arrayBuffer());
@@ -56,7 +57,7 @@ export async function encode(sender: Sender, record: Blob): Promise<string> {
 /**
  * What a link holds. Anybody may have made it, so nothing in it is trusted.
  *
- * @throws PocketError `file-corrupt` if the link is damaged, or is none of this page.
+ * @throws PocketError `file-corrupt` if the link is damaged, or is not a link of this page.
  */
 export async function decode(fragment: string): Promise<Shared> {
   const refuse = (why: string): PocketError => new PocketError('file-corrupt', why);
@@ -109,8 +110,8 @@ function readBase(found: unknown): Base | undefined {
 }
 
 /**
- * The record with the bytes of its steps in another order: first the first bytes of all steps, then the second ones, and so on. So the
- * numbers that most steps share become runs, which compress well. `forth` says in which direction.
+ * The record with the bytes of its steps transposed: the first bytes of all steps, then the second bytes, and so on. Numbers that most
+ * steps share thus become runs, which compress well. `forth` is true to transpose and false to undo it.
  */
 function transposed(record: Uint8Array, forth: boolean): Uint8Array<ArrayBuffer> {
   const made = new Uint8Array(record);
@@ -126,7 +127,7 @@ function transposed(record: Uint8Array, forth: boolean): Uint8Array<ArrayBuffer>
   return made;
 }
 
-/** Where the JSON of a record's header ends. What follows needs no particular beginning, because both directions take the same. */
+/** Where the JSON of a record's header ends. The exact position does not matter, as long as both directions use the same one. */
 function headerEnd(record: Uint8Array): number {
   if (record.length < 16) return record.length;
   return Math.min(record.length, 16 + new DataView(record.buffer, record.byteOffset).getUint32(12, true));
@@ -136,7 +137,7 @@ async function hash(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuf
   return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)).slice(0, HASH_BYTES);
 }
 
-/** The bytes after a stream that compresses or decompresses them. Rejects when there are more than `most`. */
+/** The bytes after a stream has compressed or decompressed them. Rejects if there are more than `most`. */
 async function through(bytes: Uint8Array<ArrayBuffer>, stream: CompressionStream | DecompressionStream, most: number): Promise<Uint8Array<ArrayBuffer>> {
   const reader = new Blob([bytes]).stream().pipeThrough(stream).getReader();
   const parts: Uint8Array<ArrayBuffer>[] = [];

@@ -48,7 +48,7 @@ export class LivePredictions {
       this.#comparisons = this.#comparisons.map((each, at) => ({ ...each, ...(answers[at] === undefined ? {} : { after: answers[at] }) }));
       this.#draw();
     } catch {
-      // What goes wrong here goes wrong in the next step too, which says so.
+      // An error here also happens in the next step, which reports it.
     }
     this.#answered = performance.now();
     this.#took = this.#answered - begun;

@@ -1,4 +1,4 @@
-/** Loads a model, and says what it is doing meanwhile. */
+/** Loads a model, and shows what is being done meanwhile. */
 import { FineTuner, inspectModel, storage, type CreateOptions, type LoadProgress } from 'pocketllm';
 import { BUILT_IN, placeOf } from './built-in.ts';
 import { PROCESSOR, tilesHere } from './device.ts';
@@ -23,7 +23,7 @@ const STAGES: Record<LoadProgress['stage'], string> = {
   evaluate: t.live.evaluating,
 };
 
-/** Gives the current model up, which makes room for another. */
+/** Disposes of the current model, which makes room for another. */
 export async function unload(app: App): Promise<void> {
   await app.tuner?.dispose();
   delete app.tuner;
@@ -46,7 +46,7 @@ export async function loadModel(app: App, choice: ModelChoice, chosen: readonly 
   Object.assign(app, { tuner, model: choice, files, modelName: nameOf(choice, files), trained: 0, comparisons: [] });
 }
 
-/** The access token for gated models, if one has been entered. It is nowhere but in the field. */
+/** The access token for gated models, if one has been entered. It is held only in the field. */
 export function accessToken(): Pick<CreateOptions, 'token'> {
   const token = byId('hub-token', HTMLInputElement).value.trim();
   return token === '' ? {} : { token };

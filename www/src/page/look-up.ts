@@ -26,7 +26,7 @@ export class LookUp {
   readonly #changed: () => void;
   /** The id of the file that was chosen in a repository with several. */
   #file: string | undefined;
-  /** The model of the hub that was looked up last, without a fault. */
+  /** The model of the hub whose last look-up succeeded. */
   #done: string | undefined;
   #looking = new AbortController();
 
@@ -64,8 +64,8 @@ export class LookUp {
   }
 
   /**
-   * Looks the model of the hub up before it is loaded, unless that has been done. Rejects if it does not work here, so that nothing of it is
-   * downloaded. Memory is not tried, because loading tries it.
+   * Looks the model of the hub up before it is loaded, unless that has been done. Rejects if the model does not work here, so that nothing
+   * of it is downloaded. Memory is not tried, because loading does that.
    */
   async beforeLoad(signal: AbortSignal): Promise<void> {
     const { model } = this;
@@ -81,7 +81,7 @@ export class LookUp {
     this.#done = model;
   }
 
-  /** If a model cannot be taken as it is named because its repository has several files, offers these. */
+  /** If the named model is ambiguous because its repository has several files, offers the files. */
   async offersFiles(error: unknown, signal: AbortSignal): Promise<boolean> {
     const { model } = this;
     if (this.#file !== undefined || !(error instanceof PocketError) || error.code !== 'model-unsupported' || !error.message.includes('.gguf')) return false;
@@ -93,7 +93,7 @@ export class LookUp {
     }).catch(() => false);
   }
 
-  /** How to choose the precision, unless the person has. */
+  /** A function that chooses the precision, unless the person has chosen one. */
   get #choose(): ((held: Held) => void) | undefined {
     return this.#dtypeIsChosen() ? undefined : ({ dtype }) => void (this.#dtype.value = dtype);
   }

@@ -34,7 +34,7 @@ interface Waiting {
   readonly then: () => void;
 }
 
-/** Sets step 1 up. Returns how to load a model for a task, unless one is loaded that can do it. */
+/** Sets step 1 up. Returns a function that loads a model for a task, unless a loaded model can do it. */
 export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => void) => void {
   const options = byId('model-choice', HTMLDetailsElement);
   const load = byId('model-load', HTMLButtonElement);
@@ -56,12 +56,12 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   /** The built-in model for sorting. */
   let sorter: BuiltInName = 'bert';
   let controller: AbortController | undefined;
-  /** What had the focus before a model was loaded. */
+  /** The element that had the focus before a model was loaded. */
   let before: Element | null = null;
   let [files, taking]: [File[], number] = [[], 0];
   /** The model that was chosen from the list of stored models. */
   let kept: Pick<StoredModel, 'source'> | undefined;
-  /** The model that was loaded last, of which this step shows how it is held. */
+  /** The last loaded model, whose precision and place this step shows. */
   let shown: ModelChoice | undefined;
   /** Whether the person has chosen a model, or its precision. */
   const touched = { source: false, dtype: false };
@@ -165,7 +165,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     void run();
   }
 
-  /** The person's own choice if it can do the task, as far as is known, and otherwise the built-in model for it. */
+  /** The person's own choice if, as far as is known, it can do the task, and otherwise the built-in model for the task. */
   function sourceFor(writes: boolean): string | undefined {
     const source = chosen('source');
     const isOwn = isBuiltIn(source) ? !writes || BUILT_IN[source].writes : (source === 'hub' ? id.value.trim() !== '' : files.length > 0) && !load.disabled;
@@ -208,7 +208,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     then();
   }
 
-  /** What is chosen, in the line that stands for the list. */
+  /** The name of the choice, in the line that represents the list while it is closed. */
   function chosenName(source: string): string {
     if (kept !== undefined && hubId(kept) === undefined) return nameOf(choice(), []);
     if (isBuiltIn(source)) return `${BUILT_IN[source].name}, ${BUILT_IN[source].size.replace(' ', '\u00A0')}`;
@@ -222,7 +222,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     if (radio !== null) radio.checked = true;
   }
 
-  /** Holds the weights as the person last did where layers stay in storage. Each built-in model has a precision that suits it, until the person chooses one. */
+  /** Restores how the person last held a model whose layers stay in storage. Until the person chooses a precision, a built-in model has its own. */
   function suit(): void {
     const source = chosen('source');
     const { dtype: last } = suitStreamed() ?? {};
@@ -313,10 +313,10 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
       announce(t.model.loaded);
     } catch (error) {
       progress.hidden = true;
-      // The only arguments here are the choice of files, and that layers are streamed, which some browsers cannot do.
+      // The only arguments here are the chosen files and the streaming of layers, which some browsers cannot do.
       const wrong = error instanceof PocketError && error.code === 'invalid-argument';
       const unable = wrong && error.message.startsWith('streamLayers');
-      // The package names the folder, which says nothing to a person.
+      // The package's message names the folder, which means nothing to a person.
       const told = isFull(error) ? new PocketError('storage-full', t.space.modelFull) : unable ? new PocketError('invalid-argument', t.stream.unavailable) : wrong ? new PocketError('file-corrupt', error.message) : error;
       if (!isAbort(error) && !(choice().kind === 'hub' && (await lookUp.offersFiles(error, signal)))) explain(problem, told);
       if (isFull(error)) await offerSpace(problem, await sizeInStorage(signal), () => void run(), { words: t.model.loadUnkept, go: () => void run({ cache: false }) });
@@ -331,14 +331,14 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     else proceed();
   }
 
-  /** Bytes that the chosen model takes in storage, which are those of its download or its layers; `undefined` where that cannot be found out. */
+  /** Bytes that the chosen model takes in storage, for its download or its layers; `undefined` if that cannot be found out. */
   async function sizeInStorage(signal: AbortSignal): Promise<number | undefined> {
     if (!streamed.checked) return downloadSize(choice());
     const subject = { model: placeOf(choice(), files), access: accessToken(), isWriter: false };
     return plan(subject, { dtype: choice().dtype }, signal).then(({ weights }) => weights, () => undefined);
   }
 
-  /** Where the memory is too small for the chosen model, offers to load it with its layers in storage: in 4 bits, unless the person has chosen another precision. */
+  /** If memory is too small for the chosen model, offers to load it with its layers in storage: in 4 bits, unless the person has chosen another precision. */
   async function offerToStream(signal: AbortSignal): Promise<void> {
     const now = choice();
     const to: ModelChoice = { ...now, dtype: touched.dtype || now.dtype !== 'f32' ? now.dtype : 'q4', streamed: true };
@@ -363,7 +363,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     byId('load-bytes', HTMLElement).textContent = '';
     for (const input of document.querySelectorAll<HTMLInputElement>('#step-1 input, #step-1 select, #shelf button')) input.disabled = busy;
     if (!busy && isSealed()) closeHub();
-    // What had the focus is hidden in the meantime.
+    // The element that had the focus is hidden in the meantime.
     if (busy) cancel.focus({ preventScroll: true });
     else if (before instanceof HTMLElement && (document.activeElement === cancel || document.activeElement === document.body)) before.focus({ preventScroll: true });
   }
@@ -377,13 +377,13 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     else await bring(async (tuner, signal) => replay(app, flow, tuner, await fromFile(file), signal));
   }
 
-  /** Does what changes the loaded model, with the progress and the problems shown. */
+  /** Does work that changes the loaded model, and shows its progress and its problems. */
   async function bring(work: (tuner: FineTuner, signal: AbortSignal) => Promise<void>): Promise<void> {
     const { tuner } = app;
     if (tuner === undefined) return;
     showProblem(problem);
     setBusy(true);
-    // A measurement would end it, or lose what it has brought.
+    // A measurement would end this work or lose its result.
     const release = speed.hold();
     controller = new AbortController();
     app.onProgress = showProgress;

@@ -44,7 +44,7 @@ export async function isStored(model: ModelChoice): Promise<boolean> {
   return (await storage.models()).some((each) => each.complete && isOf(each, model));
 }
 
-/** Whether a stored model is the one that is meant. */
+/** Whether a stored model is the given one. */
 function isOf(stored: StoredModel, model: ModelChoice): boolean {
   if (model.kind === 'built-in') return builtInAt(stored.source) === (model.name ?? 'bert');
   if (model.kind === 'hub') return hubId(stored) === nameOf(model, []);

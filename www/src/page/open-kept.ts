@@ -1,4 +1,4 @@
-/** Opens a training of an earlier tab: loads its model and repeats its steps, with the progress shown where it will go on. */
+/** Opens a training of an earlier tab: loads its model and repeats its steps. The progress is shown where the training will go on. */
 import { PocketError } from 'pocketllm';
 import { summarizeData } from './data.ts';
 import { count } from './format.ts';
@@ -56,13 +56,13 @@ export async function openKept({ app, flow, training, view }: Place, id: string,
   }
 }
 
-/** Brings the model and the page to where the training was. Returns what shows it or goes on with it. */
+/** Restores the model and the page to where the training was. Returns a function that shows the training or goes on with it. */
 async function restore(app: App, about: About, dataset: Dataset, record: Blob, signal: AbortSignal): Promise<(training: Training, id: string, how: How) => Promise<void>> {
   const { tuner } = app;
   if (tuner === undefined) return async () => undefined;
   const { settings: given, before, after, comparisons } = about;
   const quick = given.method === 'readout';
-  // What was interrupted while it learned quickly is learned anew, because it takes seconds.
+  // Quick learning that was interrupted starts anew, because it takes seconds.
   const restored = quick && after === undefined ? undefined : await tuner.restore(record, { signal });
   app.dataset = dataset;
   app.prompting = dataset.kind === 'free' ? undefined : quick ? readoutPrompt(dataset) : dataset;

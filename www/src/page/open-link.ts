@@ -1,4 +1,4 @@
-/** Opens a link that holds a training record: says what it is, and restores it only when the person wants that. */
+/** Opens a link that holds a training record: says what the record is, and restores it only if the person wants that. */
 import { replay } from './bring.ts';
 import { BUILT_IN, isIncluded } from './built-in.ts';
 import { announce, byId, facts } from './dom.ts';

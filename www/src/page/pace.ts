@@ -4,7 +4,7 @@ import type { LossChart } from './chart.ts';
 import { bytes, count, stepTime } from './format.ts';
 import { t } from './text.ts';
 
-/** The curve of fewer steps shows no trend. */
+/** With fewer steps than this, the curve shows no trend. */
 const FEW_STEPS = 200;
 
 /** The speed over the last steps, as exponential moving averages. */

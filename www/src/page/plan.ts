@@ -1,9 +1,9 @@
-/** The memory that the training of a model takes, by the engine's own plan. */
+/** The memory that the training of a model takes, according to the engine's own plan. */
 import { planTraining, type CreateOptions, type MemoryPlan } from 'pocketllm';
 import type { Held, Sizes } from './state.ts';
 import { confinedWorker } from './worker.ts';
 
-/** The defaults of step 3: examples in a step, also for an adapter of a model that writes, and the tokens of the longest. */
+/** The defaults of step 3: examples per step, examples per step for an adapter of a model that writes, and tokens of the longest example. */
 export const BATCH = 16;
 const ADAPTER_BATCH = 4;
 export const LENGTH = 128;
@@ -20,10 +20,10 @@ export interface Subject {
   readonly sizes?: Sizes | undefined;
 }
 
-/** Whether only an adapter or a readout can be trained, because nothing writes the weights back. */
+/** Whether only an adapter or a readout can be trained, because changed weights cannot be written back. */
 export const isFrozen = (dtype: string, streamed: boolean): boolean => streamed || dtype.startsWith('q');
 
-/** The memory of a training: of an adapter if the weights stay as they are, otherwise of every weight. */
+/** The memory of a training: of an adapter if the weights are frozen, otherwise of all weights. */
 export async function plan({ model, access, isWriter, sizes }: Subject, { dtype, streamed = false }: Held, signal: AbortSignal): Promise<MemoryPlan> {
   const frozen = isFrozen(dtype, streamed);
   const { batchSize, maxLength } = sizes ?? { batchSize: frozen && isWriter ? ADAPTER_BATCH : BATCH, maxLength: LENGTH };

@@ -6,8 +6,8 @@ import { byId } from './dom.ts';
 import { t } from './text.ts';
 
 /**
- * On this channel workers, which have their own list of requests, report when each began, and are told
- * to make no more requests.
+ * The channel on which workers report when each of their requests began, because the page's list does
+ * not have them. On it, the page also tells workers to make no more requests.
  */
 export const CHANNEL = 'pocketllm-requests';
 

@@ -15,14 +15,14 @@ export function measureDevice(): Promise<number | undefined> {
   return measured;
 }
 
-/** Tries whether the device has this many bytes of memory by allocating them, and says in words what that has shown. `tight` says that it has not. */
+/** Tests by allocation whether the device has this many bytes of memory, and describes the result. `tight` is true if it does not. */
 export async function tryMemory(bytes: number, signal: AbortSignal): Promise<{ sentences: string[]; tight: boolean }> {
   const memory = await memoryName();
   try {
     await probeDevice({ bytes, signal, worker: confinedWorker });
     return { sentences: [t.device.hasMemory(memory)], tight: false };
   } catch (error) {
-    // Where memory is short, some systems take the GPU away.
+    // When memory is short, some systems take the GPU away.
     const short = error instanceof PocketError && ['out-of-memory', 'device-lost', 'limit-exceeded'].includes(error.code);
     if (!short) return { sentences: [], tight: false };
     return { sentences: [t.device.lacksMemory(memory)], tight: true };

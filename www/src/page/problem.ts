@@ -3,7 +3,7 @@ import { hasWebGpu } from './device.ts';
 import { el } from './dom.ts';
 import { t } from './text.ts';
 
-/** A model of the hub has no file that says how it reads texts. */
+/** The error for a model of the hub without a tokenizer file. */
 export class NoTokenizer extends PocketError {
   constructor(model: string) {
     super('model-unsupported', t.tasks.hubLacksTokenizer(model));
@@ -13,7 +13,7 @@ export class NoTokenizer extends PocketError {
 /** Whether a server refuses a model without the right access token. */
 export const isLocked = (error: unknown): boolean => error instanceof PocketError && (error.status === 401 || error.status === 403);
 
-/** Errors whose title says all that a person needs. The engine's message, which is in English, is for those who look into them. */
+/** Errors whose title says all that a person needs. The engine's message, which is in English, is for people who investigate them. */
 const TECHNICAL: readonly ErrorCode[] = ['webgpu-unavailable', 'device-lost', 'out-of-memory', 'limit-exceeded'];
 
 /**

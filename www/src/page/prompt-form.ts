@@ -12,7 +12,7 @@ const SHOWN = 3;
 export interface OwnPrompt {
   /** The word of each of these labels. */
   readonly words: readonly (readonly [label: string, word: string])[];
-  /** A sentence, and the proposed one in whose place it is. */
+  /** The person's sentence, and the proposed one that it replaces. */
   readonly sentence?: { readonly own: string; readonly proposed: string };
 }
 

@@ -1,4 +1,4 @@
-/** The words and the sentence by which a language model is asked for a label, and labels where a readout answers instead. */
+/** The words and the sentence with which a language model is asked for a label, or the labels if a readout answers instead. */
 import { PocketError, type FineTuner, type TrainOptions } from 'pocketllm';
 import { asked, type Dataset, type Prompting } from './state.ts';
 import { thinned, type Row } from './rows.ts';
@@ -34,7 +34,7 @@ export async function checkPrompt(tuner: FineTuner, dataset: Labelled): Promise<
     await tuner.classify('', { ...asked(dataset), textB: '' });
   } catch (error) {
     if (error instanceof PocketError && error.code === 'data-invalid') refuse(t.prompt.unknownWord(error.message));
-    // What else is wrong shows when the training begins. If that is a lack of memory, the page then offers to keep the layers in storage.
+    // Other errors appear when the training begins. For a lack of memory, the page then offers to keep the layers in storage.
   }
 }
 

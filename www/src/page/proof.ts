@@ -57,7 +57,7 @@ async function showBuild(): Promise<void> {
     const list = await response.arrayBuffer();
     const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', list));
     const digits = [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    // Two parts of a site are there only if its builder had their files.
+    // Two parts of a site are optional: they are there only if its builder had their files.
     const files = new TextDecoder().decode(list);
     const parts = [...(files.includes('  models/smollm2/') ? ['smollm2'] : []), ...(files.includes('  bench/') ? [] : ['--no-bench'])];
     byId('build-command', HTMLElement).textContent = ['www/verify', digits, ...parts].join(' ');

@@ -2,8 +2,8 @@
 import { encodeQR } from 'qr';
 
 /**
- * The most bytes of a code that is offered: what version 22 holds at the lowest error correction. A QR code can hold 2,953, but from a
- * picture of a phone's screen that is tilted and blurred a little, the larger ones are not read every time (tests/link.test.ts).
+ * The maximum number of bytes in a QR code that is offered: the capacity of version 22 at the lowest error correction. A QR code can hold
+ * 2,953 bytes, but larger codes are not always read from a slightly tilted and blurred picture of a phone's screen (tests/link.test.ts).
  */
 export const MOST_QR_BYTES = 1003;
 const SVG = 'http://www.w3.org/2000/svg';

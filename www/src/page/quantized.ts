@@ -1,4 +1,4 @@
-/** Repositories that have one model in several `.gguf` files, of which only some may fit this device. */
+/** Repositories that have one model in several `.gguf` files. Perhaps only some of the files fit this device. */
 import { ggufFiles, type DType, type FileSize, type RemoteOptions } from 'pocketllm';
 import { memoryHere } from './device.ts';
 import { byId, el } from './dom.ts';
@@ -7,7 +7,7 @@ import { t } from './text.ts';
 
 /** The part of a device's memory that a file may take. The rest is for the passes, the browser and everything else. */
 const PART = 0.25;
-/** Files that are no language models. */
+/** Files that are not language models. */
 const OTHER = /mmproj|imatrix/i;
 /** The number of a part of a split model. */
 const NUMBER = /-\d{5}(?=-of-\d{5}\.gguf$)/i;
@@ -15,7 +15,7 @@ const NUMBER = /-\d{5}(?=-of-\d{5}\.gguf$)/i;
 /** Formats of fewer than 3 bits that the engine does not read. They are offered, but not proposed. */
 const UNREAD = /iq[123]|tq\d/i;
 
-/** The most suitable file for a device with this many bytes of memory: the largest that fits, because fewer bits are less exact, or otherwise the smallest. */
+/** The most suitable file for a device with this many bytes of memory: the largest that fits, because fewer bits are less exact, or the smallest if none fits. */
 export function suited(files: readonly FileSize[], memory: number): FileSize | undefined {
   const sorted = files.filter(({ name, bytes: size }) => size !== undefined && !UNREAD.test(name)).sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0));
   return sorted.find(({ bytes: size = 0 }) => size <= memory * PART) ?? sorted.at(-1);

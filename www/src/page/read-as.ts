@@ -5,14 +5,14 @@ import type { Dataset } from './state.ts';
 import { t } from './text.ts';
 import { formFor, linesOf, spoken, type Form, type Writing } from './writing.ts';
 
-/** Examples that are shown, and turns of each. */
+/** The number of examples that are shown, and of turns of each. */
 const SHOWN = 2;
 const TURNS = 4;
 const LENGTH = 200;
 
 /**
- * The forms that a person chooses from. A question and its answer are turns of a conversation, or joined to one text. Rows and lines are
- * texts of their own, or one running text.
+ * The forms that a person chooses from. A question and its answer are turns of a conversation, or are joined into one text. Rows and lines
+ * are separate texts, or one running text.
  */
 const WAYS = ['turns', 'joined', 'apart', 'running'] as const;
 type Way = (typeof WAYS)[number];
@@ -22,7 +22,7 @@ export class ReadAs {
   readonly #field = byId('form-field', HTMLElement);
   readonly #select = byId('form', HTMLSelectElement);
   #writing: Writing | undefined;
-  /** The form of data that were prepared by a training that was opened. */
+  /** The form of the data of a training that was opened. */
   #opened: Form | undefined;
   #chats = false;
   /** What the person has chosen, for a draft. */
@@ -45,7 +45,7 @@ export class ReadAs {
     return writing === undefined ? 'joined' : formFor(writing, this.#chats);
   }
 
-  /** The data under the form that was chosen. */
+  /** The data in the form that was chosen. */
   get writing(): Writing | undefined {
     const given = this.#writing;
     if (given?.as === 'text' && this.#way === 'apart') return { as: 'texts', rows: linesOf(given.text) };
@@ -57,7 +57,7 @@ export class ReadAs {
     return WAYS.find((way) => way === this.#select.value);
   }
 
-  /** Shows the data. `chats` says that the model has a chat template. Those of a training that was opened have their form already. */
+  /** Shows the data. `chats` says that the model has a chat template. The data of an opened training already have their form. */
   show(writing: Writing | undefined, chats: boolean, opened: Dataset | undefined): void {
     this.#view.hidden = writing === undefined;
     if (writing === undefined) return;

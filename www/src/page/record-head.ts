@@ -23,7 +23,7 @@ export interface RecordHead {
   readonly labels: readonly string[];
 }
 
-/** The beginning of the record, or nothing if this is not one, or not a whole one yet. */
+/** The beginning of the record; `undefined` if the file is not a record, or its header is not complete yet. */
 export async function readHead(record: Blob): Promise<RecordHead | undefined> {
   const first = new DataView(await record.slice(0, BEFORE).arrayBuffer());
   if (first.byteLength < BEFORE || [...MAGIC].some((char, at) => first.getUint8(at) !== char.charCodeAt(0)) || first.getUint32(8, true) !== 1) return undefined;

@@ -5,10 +5,10 @@ import { excerpt } from './format.ts';
 import { t } from './text.ts';
 
 const LINES = 3;
-/** A line ends within this many bytes, or its beginning is enough to recognize it. */
+/** The number of bytes to read for the first lines. If a line is longer, its beginning is enough to recognize it. */
 const HEAD_BYTES = 4096;
 
-/** An error of the examples with its own advice. */
+/** An error in the examples that comes with its own advice. */
 export class Unfit extends PocketError {
   readonly advice: string;
 
@@ -22,7 +22,7 @@ export class Unfit extends PocketError {
 export async function showRefusal(place: HTMLElement, error: unknown, source: string | Blob | undefined): Promise<boolean> {
   if (!(error instanceof PocketError) || error.code !== 'data-invalid') return false;
   const text = typeof source === 'string' ? source : ((await source?.slice(0, HEAD_BYTES).text()) ?? '');
-  // A file that is no text is not shown, and says nothing by its first lines.
+  // A binary file is not shown, because its first lines would say nothing.
   const binary = text.includes('\0') || /\uFFFD/.test(text.slice(0, HEAD_BYTES / 2));
   const name = source instanceof File ? source.name : '';
   const [found, advice] = binary ? [t.refusal.binary(name), t.refusal.binaryAdvice] : [error.message, error instanceof Unfit ? error.advice : t.refusal.other];

@@ -58,8 +58,8 @@ export async function readAnswers(tuner: Pick<FineTuner, 'readRows'>, data: Data
 }
 
 /**
- * Prompts without the headings of Alpaca's form, in which the engine reads an instruction with an input. The form of a conversation
- * takes their place.
+ * Prompts without the headings of Alpaca's format, which the engine adds to an instruction with an input. The turns of a conversation
+ * replace them.
  */
 function withoutHeadings({ rows, columns }: ReadRows & { kind: 'completion' }): Completion[] {
   if (columns.input === undefined) return rows;
@@ -106,9 +106,9 @@ export function counted(given: readonly Row[], problems: string[], column = 'lab
 const folded = (label: string): string => label.trim().replace(/\s+/g, ' ').toLocaleLowerCase();
 
 /**
- * Holds a share of the rows out, at most about `most` of them: the same share of each label, and at
- * least one of each that has three. Otherwise a rare label might not be measured at all. The same
- * rows are drawn each time.
+ * Holds out a share of the rows, at most about `most` of them. It takes the same share of each label,
+ * and at least one row of each label that has three, because otherwise a rare label might not be
+ * measured at all. The same rows are drawn each time.
  */
 export function split(rows: readonly Row[], share: number, most: number): { train: Row[]; heldOut: Row[] } {
   if (rows.length < 10 || share === 0) return { train: [...rows], heldOut: [] };

@@ -12,7 +12,7 @@ export interface Run {
   readonly tuner: FineTuner;
   readonly dataset: Dataset;
   readonly settings: Settings;
-  /** Under what id it is kept on this device, if it is. */
+  /** The id under which it is kept on this device, if it is. */
   readonly id?: string | undefined;
   /** Absent for a training of an earlier tab whose next step has not been asked for. */
   readonly runner?: Runner;

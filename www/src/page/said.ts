@@ -3,10 +3,10 @@ import type { Layout, ReadNote } from 'pocketllm';
 import { joined } from './format.ts';
 import { t } from './text.ts';
 
-/** Labels that a sentence lists. */
+/** The maximum number of labels that a sentence lists. */
 const LISTED = 6;
 
-/** What the page calls a column. Only a column without a name in the file is called by its number, or by its place in a line. */
+/** What the page calls a column. A column without a name in the file is called by its number, or by its place in a line. */
 export function columnName(layout: Layout | undefined, at = 0): string {
   const column = layout?.columns[at];
   if (column === undefined) return '';

@@ -10,13 +10,13 @@ interface Sample {
   readonly name: string;
   readonly note: string;
   readonly file: string;
-  /** The rows to measure on, if they stand apart. */
+  /** The file of the rows to measure on, if they are separate. */
   readonly heldOut?: string;
   /** Whether only a model that writes learns from it. */
   readonly writes: boolean;
   /** Sentences to compare before and after. They are in the language of the sample. */
   readonly sentences: readonly string[];
-  /** The sentence around each text, for a model that fills in a word and for one that goes on at the end. */
+  /** The sentence around each text, for a model that fills in a word and for a model that continues at the end. */
   readonly around?: { readonly masked: string; readonly causal: string };
   /** The settings of steps that have been seen to work for it (BENCHMARKS.md). */
   readonly settings?: Partial<RunSettings>;

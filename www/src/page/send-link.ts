@@ -48,7 +48,7 @@ function shown(link: string): HTMLElement[] {
   copy.addEventListener('click', () => {
     navigator.clipboard.writeText(link).then(
       () => (copy.textContent = t.link.copied),
-      // Without the permission, the person can copy the selected text.
+      // Without permission to use the clipboard, the person can copy the selected text.
       () => field.focus(),
     );
   });

@@ -6,7 +6,7 @@ import type { Dataset } from './state.ts';
 import { t } from './text.ts';
 import { onOneLine } from './writing.ts';
 
-/** Openings that a model continues before and after training, which takes much longer than to sort them. */
+/** The number of openings that a model continues before and after training, which takes much longer than sorting. */
 const OPENINGS = 3;
 /** Characters of an opening in the field. */
 const LENGTH = 300;
@@ -16,7 +16,7 @@ export class SentencesField {
   readonly #input = byId('sentences', HTMLTextAreaElement);
   /** What was proposed last. */
   #proposed = '';
-  /** Openings as the data have them, by their lines in the field. */
+  /** The original openings from the data, by their lines in the field. */
   #openings = new Map<string, string>();
   #most = Number.POSITIVE_INFINITY;
 
@@ -56,7 +56,7 @@ function proposed({ heldOut, train }: Dataset & { kind: 'labelled' }): string[] 
   return [...firsts.values()].reverse().slice(0, 2).map((text) => text.replace(/\s+/g, ' ').slice(0, 200));
 }
 
-/** Says what the chosen way to learn does, and what may be expected of it. The figures are those of BENCHMARKS.md. */
+/** Says what the chosen way to learn does, and what to expect from it. The figures are those of BENCHMARKS.md. */
 export function explainHow(quick: boolean, writes: boolean): void {
   byId('sentences-note', HTMLElement).textContent = writes ? t.writing.openingsNote(OPENINGS) : quick ? t.settings.sentencesNoteQuick : t.settings.sentencesNote;
   byId('how-note', HTMLElement).textContent = quick

@@ -1,6 +1,6 @@
 /**
  * The trainings that are kept on this device, until the person deletes them. The package stores the steps
- * of each under its id. A folder of the same name has what another tab needs to use and to continue it.
+ * of each under its id. A folder of the same name has what another tab needs to use the training and to continue it.
  */
 import { PocketError, storage, type Evaluation, type Example } from 'pocketllm';
 import { excerpt } from './format.ts';
@@ -28,7 +28,7 @@ type SavedDataset =
   /** Trainings that were stored earlier have no form and no openings. */
   | { kind: 'free'; data: string | Example[]; name: string; own: boolean; form?: Form; openings?: readonly string[] };
 
-/** What is stored of a training beside its examples and its steps. */
+/** What is stored about a training besides its examples and its steps. */
 export interface About {
   readonly version: 2;
   readonly name: string;
@@ -67,7 +67,7 @@ export const newId = (): string => `${PREFIX}${Date.now().toString(36)}-${Math.r
 export async function beginTraining(id: string, app: App, dataset: Dataset, settings: Settings): Promise<void> {
   const all = await trainings();
   const others = all.map(({ about }) => about.name);
-  // One that was interrupted may begin again.
+  // A training that was interrupted may begin again.
   const { name, created } = all.find((each) => each.id === id)?.about ?? { name: unused(defaultName(dataset, Date.now()), others), created: Date.now() };
   const about = { ...describe(app, settings), name, created, own: dataset.own };
   const saved: SavedDataset = dataset.kind === 'labelled' ? { ...dataset, names: [...dataset.names] } : dataset;
@@ -109,7 +109,7 @@ export async function trainings(): Promise<Kept[]> {
   const records = new Map((await storage.runs().catch(() => [])).map((run) => [run.name, run]));
   const found: Kept[] = [];
   const known = await ids();
-  // A tab was killed between the two.
+  // These records have no folder, because their tab was killed before it could be written.
   for (const { name, modified } of records.values()) {
     if (name.startsWith(PREFIX) && !known.includes(name) && Date.now() - modified > DAY_MS) await storage.deleteRun(name).catch(() => undefined);
   }

@@ -35,7 +35,7 @@ export class SettingsForm {
   readonly form = byId('settings', HTMLFormElement);
   /** What the person has entered, by the names of the fields, in that order. */
   readonly #own = new Map<string, string>();
-  /** Whether that is from an earlier visit, and belongs to the model that is loaded next. */
+  /** Whether these entries are from an earlier visit, and belong to the model that is loaded next. */
   #restored = false;
   #info: ModelInfo | undefined;
   #streamed = false;
@@ -82,7 +82,7 @@ export class SettingsForm {
     this.#own.set(field.name, field.type === 'checkbox' ? String(byInput(field)) : field.value);
   }
 
-  /** Chooses the length that has so many steps, or none. */
+  /** Checks the length with the entered number of steps, or none. */
   #showLength(): void {
     for (const each of this.form.querySelectorAll<HTMLInputElement>('input[name=length]')) each.checked = each.value === this.#field('steps').value.trim();
   }
@@ -98,7 +98,7 @@ export class SettingsForm {
     }
   }
 
-  /** At a desk one does something else meanwhile. A phone stops pages that are out of sight anyway. */
+  /** Sets whether to train in the background. At a desk, people do something else meanwhile. A phone stops hidden pages anyway. */
   #suitDevice(): void {
     const desk = matchMedia('(hover: hover) and (pointer: fine)').matches;
     const background = this.#field('background');
@@ -214,14 +214,14 @@ export function trainOptions({ heldOut: _, background: __, seed, ...options }: S
   return { ...options, seed: BigInt(seed) };
 }
 
-/** Steps by which a run that has ended can become longer. */
+/** The maximum number of steps by which a run that has ended can become longer. */
 const MORE = 1000;
-/** From the batches of its first steps, at most so many, the engine computes what an adapter begins from (`BATCHES` in `src/train/basis.rs`). */
+/** The engine computes what an adapter begins from on the batches of at most this many first steps (`BATCHES` in `src/train/basis.rs`). */
 export const BASIS_STEPS = 4;
 
 /**
- * By how many steps a run with these settings can become longer. Not at all if its learning rate has fallen to nothing, or if it is an adapter's
- * and so short that a longer one would have begun from more batches: the engine refuses that.
+ * By how many steps a run with these settings can become longer: 0 if its learning rate has fallen to 0. It is also 0 for an adapter's run
+ * that is so short that a longer run would have begun from more batches, which the engine refuses.
  */
 export function moreSteps(settings: Pick<Settings, 'method' | 'schedule' | 'steps'> | undefined): number {
   if (settings === undefined || settings.method === 'readout' || settings.schedule !== 'constant') return 0;

@@ -11,7 +11,7 @@ import { columnName } from './said.ts';
 import { asked, type App, type Prompting } from './state.ts';
 import { t } from './text.ts';
 
-/** Texts that are asked at once: few enough that the progress is seen and Stop acts soon. */
+/** The number of texts per call. It is small enough to show progress, and for Stop to act soon. */
 const AT_ONCE = 16;
 /** Rows of the table that are shown. The file has all of them. */
 const SHOWN = 10;
@@ -60,7 +60,7 @@ export class ListSorter {
     this.#save.addEventListener('click', () => download(this.#file(), t.sorting.fileName));
   }
 
-  /** Called when step 4 opens. Takes away a table that another model has sorted. */
+  /** Called when step 4 opens. Removes a table that another model has sorted. */
   opened(): void {
     const { tuner, trained, prompting } = this.#app;
     const now = [tuner, trained, prompting];

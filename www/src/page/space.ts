@@ -8,7 +8,7 @@ import { modelName } from './shelf.ts';
 import type { Dataset } from './state.ts';
 import { t } from './text.ts';
 
-/** Bytes of a step in a record, and of all that is stored beside the steps and the examples. */
+/** Bytes of a step in a record, and of everything that is stored besides the steps and the examples. */
 const STEP_BYTES = 32;
 const BESIDE_BYTES = 20_000;
 
@@ -19,13 +19,13 @@ export function spaceFor(dataset: Dataset, { steps, probes = 1 }: Settings): num
   return new Blob([JSON.stringify(dataset)]).size + steps * probes * STEP_BYTES + BESIDE_BYTES;
 }
 
-/** Goes on without storing anything, by a button with these words. */
+/** A button with these words, which goes on without storing anything. */
 export interface Without {
   readonly words: string;
   readonly go: () => void;
 }
 
-/** Shows, below what went wrong, how to get space for so many bytes, or for something whose size is unknown. */
+/** Shows, below what went wrong, how to get space for `needed` bytes, or for something whose size is unknown. */
 export async function offerSpace(place: HTMLElement, needed: number | undefined, again: () => void, without?: Without): Promise<void> {
   const [room, models] = [await storage.room(), await storage.models().catch(() => [])];
   const free = room === undefined ? undefined : Math.max(0, room.quota - room.used);

@@ -5,34 +5,33 @@
 import type { FineTuner } from 'pocketllm';
 import { asked, type App } from './state.ts';
 
-/** The engine fits after 16, 32 and 64 texts. The time of the first ones includes compiling, and the last ones tell best. */
+/** The engine fits after 16, 32 and 64 texts. The time of the first texts includes compiling, so the last ones are measured. */
 const ROWS = 64;
 const WORDS = 30;
 const TEXT = 'the '.repeat(WORDS).trim();
-/** The words, and the tokens at the beginning and the end of a text. */
+/** The words, and the special tokens at the beginning and the end of a text. */
 const TOKENS = WORDS + 2;
-/** Tokens that are written. The first ones wait for the prompt and for compiling. */
+/** The number of tokens to write, and of first tokens that are not timed, because they wait for the prompt and for compiling. */
 const WRITTEN = 8;
 const FIRST = 2;
 
 class SpeedProbe {
   #of: FineTuner | undefined;
   #seconds: number | undefined;
-  /** Seconds that a token takes to be written, and the model of which that has been measured as far as it can be. */
+  /** Seconds to write a token, and the model for which that has been measured or cannot be. */
   #written: number | undefined;
   #wrote: FineTuner | undefined;
-  /** What stops the measurement that is under way. */
+  /** Stops the current measurement. */
   #running: AbortController | undefined;
   #measuring: Promise<void> | undefined;
-  /** Pieces of other work that are under way, and those who wait until there are none. */
+  /** The number of other tasks that are running, and the measurements that wait until there are none. */
   #held = 0;
   #waiting: (() => void)[] = [];
   #ended = new WeakSet<FineTuner>();
 
   /**
-   * Seconds that a token takes to pass through the model; `undefined` if that is not known. Only a model with the weights with which it was
-   * loaded is measured, because what it has learned would be lost. It is measured when no other work is under way, which a measurement
-   * would end.
+   * Seconds that a token takes to pass through the model; `undefined` if that is not known. A model is measured only while its weights are
+   * as loaded, because a measurement would lose what it has learned. It waits until no other work is running, because it would end that work.
    */
   async measure(app: App): Promise<number | undefined> {
     const { tuner } = app;
@@ -45,7 +44,7 @@ class SpeedProbe {
         const { signal } = this.#running;
         await (this.#measuring = this.#pass(tuner, signal));
         this.#measuring = undefined;
-        // What other work has stopped goes on after it.
+        // A measurement that other work has stopped is tried again after it.
         tried = !signal.aborted;
       }
     }
@@ -53,8 +52,8 @@ class SpeedProbe {
   }
 
   /**
-   * The same for a model that has learned quickly: by sorting made-up texts, which loses nothing. A model that has learned from few texts has
-   * told nothing while it learned.
+   * The same for a model that has learned quickly, by sorting made-up texts, which loses nothing. If it has learned from few texts, its speed
+   * could not be derived from the learning.
    */
   async measureLearned(app: App): Promise<number | undefined> {
     const { tuner, prompting } = app;
@@ -82,7 +81,7 @@ class SpeedProbe {
     return this.#of === tuner && this.#seconds !== undefined;
   }
 
-  /** Seconds that each token takes which the model writes; `undefined` if that has not been measured. */
+  /** Seconds that the model takes to write a token; `undefined` if that has not been measured. */
   writing(tuner: FineTuner | undefined): number | undefined {
     return tuner !== undefined && this.#wrote === tuner ? this.#written : undefined;
   }
@@ -97,7 +96,7 @@ class SpeedProbe {
       if (!this.has(tuner)) await this.#read(tuner, signal);
       if (tuner.info.head === 'causal-lm' && !signal.aborted) await this.#write(tuner, signal);
     } catch {
-      // Without a measurement there is no estimate. What is wrong shows when the training begins.
+      // Without a measurement there is no estimate. The error will appear when the training begins.
     }
   }
 
@@ -113,7 +112,7 @@ class SpeedProbe {
   async #write(tuner: FineTuner, signal: AbortSignal): Promise<void> {
     const times: number[] = [];
     for await (const _ of tuner.generate('the', { maxTokens: WRITTEN, temperature: 0, signal })) times.push(performance.now());
-    // A model that ends its text at once tells nothing.
+    // If the model ends its text at once, nothing can be measured.
     const [first, last] = [times[FIRST - 1], times.at(-1)];
     const tokens = times.length - FIRST;
     [this.#wrote, this.#written] = [tuner, first === undefined || last === undefined || tokens < 1 ? undefined : (last - first) / 1000 / tokens];
@@ -125,7 +124,7 @@ class SpeedProbe {
     if (tuner !== undefined) this.#ended.add(tuner);
   }
 
-  /** Lets other work go first. Nothing is measured until the function is called that this returns. */
+  /** Lets other work go first. Nothing is measured until the returned function is called. */
   hold(): () => void {
     this.#held++;
     this.#running?.abort();

@@ -49,7 +49,7 @@ export type Dataset =
   /** To write from. `openings` are proposed to compare what the model writes. */
   | { kind: 'free'; data: string | Example[]; name: string; form: Form; openings: readonly string[]; own: boolean; settings?: Partial<RunSettings> };
 
-/** A text with what the model makes of it before and after training: its label, or what it writes after it. */
+/** A text with the model's result before and after training: a label, or what the model writes after the text. */
 export interface Comparison {
   text: string;
   before?: Classification;
@@ -89,7 +89,7 @@ export interface App {
 
 export const newApp = (): App => ({ model: { kind: 'built-in', dtype: 'f32' }, files: [], modelName: '', comparisons: [], trained: 0 });
 
-/** What the memory of a training depends on beside the model. */
+/** What the memory of a training depends on besides the model. */
 export interface Sizes {
   readonly batchSize: number;
   readonly maxLength: number;

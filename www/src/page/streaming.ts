@@ -1,4 +1,4 @@
-/** Models whose layers stay in the browser's storage and are read in each pass: which they are, and how that is offered where memory is short. */
+/** Models whose layers stay in the browser's storage and are read in each pass: remembers which ones, and offers this when memory is short. */
 import { PocketError, storage, type MemoryPlan } from 'pocketllm';
 import { placeOf } from './built-in.ts';
 import { memoryName } from './device.ts';
@@ -12,7 +12,7 @@ import { canKeep } from './session.ts';
 import type { App, Flow, Held, ModelChoice, Sizes } from './state.ts';
 import { t } from './text.ts';
 
-/** Where it is stored how models were held last, of which the layers have been streamed at some time. */
+/** The storage key for how models were held last, for models whose layers have been streamed at some time. */
 const NAME = 'streamed-models';
 
 type Files = readonly File[];
@@ -34,7 +34,7 @@ export function remember(model: ModelChoice, files: Files): void {
   try {
     localStorage.setItem(NAME, JSON.stringify({ ...stored(), ...Object.fromEntries(chosen) }));
   } catch {
-    // It holds until the page is left.
+    // The choice is then remembered until the page is left.
   }
 }
 
@@ -43,7 +43,7 @@ export function heldAgain(model: ModelChoice, files: Files, method: string): Mod
   return { ...model, streamed: method !== 'full' && (recall(model, files) ?? model).streamed === true };
 }
 
-/** Whether it was refused for lack of memory. Where memory is short, some systems take the GPU away. */
+/** Whether the cause is a lack of memory. When memory is short, some systems take the GPU away. */
 export const isShort = (error: unknown): boolean => error instanceof PocketError && ['out-of-memory', 'device-lost', 'limit-exceeded'].includes(error.code);
 
 /** What is offered, and where. */
@@ -52,7 +52,7 @@ export interface Offer {
   /** How the model's weights are held now, and how they would be if the person agrees. */
   readonly from: Held;
   readonly to: Held;
-  /** The memory of how they are held now, if it has been planned already. */
+  /** The memory plan for how they are held now, if there already is one. */
   readonly planned?: MemoryPlan;
   /** Bytes of storage, if less is free than the browser says. */
   readonly free?: number;
@@ -83,7 +83,7 @@ export async function offerStreaming(place: HTMLElement, offer: Offer): Promise<
     box.scrollIntoView({ block: 'nearest' });
   } catch (error) {
     box.remove();
-    // What cannot be planned is not offered, and what is wrong with the model has been said.
+    // Without a plan there is no offer. What is wrong with the model has already been shown.
     if (!(error instanceof PocketError)) throw error;
   }
 }

@@ -11,7 +11,7 @@ interface Suggestion {
   readonly size: number;
   /** The parameters of its layers, in millions: those that each token is multiplied by. */
   readonly layers: number;
-  /** Of a model that writes: the parameters of its vocabulary, in millions, by which each token is multiplied too. */
+  /** For a model that writes: the parameters of its vocabulary, in millions, by which each token is multiplied too. */
   readonly vocabulary?: number;
 }
 
@@ -30,12 +30,12 @@ export const SUGGESTIONS: readonly Suggestion[] = [
 
 /** Tokens of a short text. */
 const TEXT = 64;
-/** A first result of learning quickly: texts that are read once. */
+/** A first result of learning quickly reads this many texts once. */
 const TEXTS = 100;
-/** A first result of a model that writes: steps, with this many texts in each of two passes. */
+/** A first result of a model that writes takes this many steps, with this many texts in each of two passes. */
 const STEPS = 100;
 const BATCH = 16;
-/** Nobody waits longer than this many seconds for a first result. */
+/** A first result that takes longer than this many seconds is not worth waiting for. */
 const MOST = 10 * 3600;
 
 /** How long a first result of a model takes, in words, on a device of this speed (in operations per second). */

@@ -1,14 +1,14 @@
 /**
- * Agrees with the other tabs of this page who continues a training. The package holds a lock for each run that is being written, and the
- * browser releases it when its tab ends.
+ * Agrees with the other tabs of this page on which tab continues a training. The package holds a lock for each run that is being written,
+ * and the browser releases the lock when the tab ends.
  */
 
 const CHANNEL = 'pocketllm-trainings';
-/** Milliseconds in which a tab that is being closed or reloaded has ended. */
+/** Milliseconds within which a tab that is being closed or reloaded has ended. */
 const ENDING_MS = 2000;
-/** Milliseconds in which another tab answers. It ends the training after the current step, which may take longer. */
+/** Milliseconds to wait for another tab's answer. The tab ends the training after the current step, which may take longer. */
 const ANSWER_MS = 3000;
-/** Milliseconds between two looks at the lock. */
+/** The polling interval of the lock, in milliseconds. */
 const POLL_MS = 100;
 
 /** The lock that the package holds while it writes a run. */
@@ -28,7 +28,7 @@ export function onAsked(release: (id: string) => boolean): void {
 /** Whether another tab is writing this training. A tab that is just being closed does not count. */
 export const isElsewhere = async (id: string): Promise<boolean> => !(await isFree(id, ENDING_MS));
 
-/** Asks the other tab to end the training after its current step. Returns `answered` as soon as it has said that it will, and `silent` if it does not answer. */
+/** Asks the other tab to end the training after its current step. Returns `answered` as soon as that tab agrees, and `silent` if it does not answer. */
 export async function ask(id: string): Promise<'answered' | 'silent'> {
   return new Promise((resolve) => {
     const listen = ({ data }: MessageEvent<Message>): void => {
@@ -45,7 +45,7 @@ export async function ask(id: string): Promise<'answered' | 'silent'> {
   });
 }
 
-/** Waits until no tab is writing this training. Returns whether that came about in time, or before the signal. */
+/** Waits until no tab is writing this training. Returns whether that happened in time and before the signal aborted. */
 export async function isFree(id: string, ms: number, signal?: AbortSignal): Promise<boolean> {
   const { locks } = navigator;
   // Where there are no locks, the browser stores no files either.

@@ -1,19 +1,19 @@
-/** Asks the person, and then the other tab, where a training is to continue that runs in another tab. */
+/** If a training runs in another tab, asks the person, and then that tab, where it should continue. */
 import { el } from './dom.ts';
 import { newId } from './session.ts';
 import { ask, isElsewhere, isFree } from './tabs.ts';
 import { t } from './text.ts';
 
 /**
- * Makes sure that no other tab writes a training. Returns its id; or a new id, under which a copy of it continues, because the other tab does
- * not answer; or `null` if it stays where it is. The questions are put into `place`.
+ * Makes sure that no other tab writes a training. Returns its id, or `null` if it stays in the other tab. If the other tab does not answer, a
+ * copy can continue, and its new id is returned. The questions are shown in `place`.
  */
 export async function takeOver(id: string, place: HTMLElement): Promise<string | null> {
   if (!(await isElsewhere(id))) return id;
   if ((await asked(place, t.trainings.elsewhere, [t.trainings.takeOver, t.trainings.leave], 1)) !== t.trainings.takeOver) return null;
   place.replaceChildren(el('p', { class: 'note', role: 'status' }, t.trainings.asking));
   if ((await ask(id)) === 'silent' && !(await isFree(id, 0))) {
-    // To steal the lock would not help: the other tab holds the file, too.
+    // Stealing the lock would not help, because the other tab holds the file too.
     return (await asked(place, t.trainings.silent, [t.trainings.copy, t.trainings.leave], 1)) === t.trainings.copy ? newId() : null;
   }
   const cancel = new AbortController();
@@ -25,7 +25,7 @@ export async function takeOver(id: string, place: HTMLElement): Promise<string |
   return free ? id : null;
 }
 
-/** Asks a question with these answers, and returns the one that was chosen. `focused` is the number of the safe one. */
+/** Asks a question with these answers, and returns the chosen one. `focused` is the index of the safe answer. */
 export function asked(place: HTMLElement, question: string, answers: readonly string[], focused: number): Promise<string> {
   return new Promise((resolve) => {
     const buttons = answers.map((answer, at) => {

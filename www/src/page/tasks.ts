@@ -6,7 +6,7 @@ import type { App, Flow } from './state.ts';
 interface Parts {
   /** Loads a model that can do the task, unless one is loaded, and then calls `then`. */
   readonly withModel: (writes: boolean, then: () => void) => void;
-  /** Takes the examples of a sample in step 2, and opens step 3. Returns whether that went well. */
+  /** Takes the examples of a sample in step 2, and opens step 3. Returns whether that succeeded. */
   readonly takeSample: (sample: SampleName) => Promise<boolean>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * All that the page says, in the language of the page. A module that imports this one runs only when the texts are there, so that it
- * can use them in its constants.
+ * All texts of the page, in its language. A module that imports this one runs only when the texts have loaded, so it can use them in its
+ * constants.
  */
 import { el } from './dom.ts';
 import { language, type Language } from './language.ts';
@@ -14,7 +14,7 @@ const CATALOGS: Readonly<Record<Language, () => Promise<Texts>>> = {
   ko: async () => (await import('./text/ko/index.ts')).ko,
 };
 
-/** The language of the texts. Where those of the page's language cannot be loaded, they are in English, as the markup is. */
+/** The language of the texts. If those of the page's language cannot be loaded, it is English, as in the markup. */
 let spoken: Language = language;
 
 async function load(): Promise<Texts> {
@@ -28,10 +28,10 @@ async function load(): Promise<Texts> {
 
 export const t: Texts = await load();
 
-/** The attributes that name a text, and the attribute in which the text belongs. `data-text` stands for the content. */
+/** The attributes that name a text, with the attribute that the text is written to. The text of `data-text` is the content. */
 const ATTRIBUTES = { 'data-text': undefined, 'data-text-placeholder': 'placeholder', 'data-text-label': 'aria-label', 'data-text-value': 'content' } as const;
 
-/** Writes the texts into the page's own markup. The build has written the English ones already. The page is not shown before (`style/base.css`). */
+/** Writes the texts into the page's own markup, where the build has written the English ones. The page is not shown before (`style/base.css`). */
 export function translatePage(): void {
   document.documentElement.lang = spoken;
   document.documentElement.toggleAttribute('data-translated', true);
@@ -53,7 +53,7 @@ function find(key: string): string {
   return text;
 }
 
-/** A text as nodes. Of markup it may contain `<b>` and `<code>`, not within each other. */
+/** A text as nodes. The only markup that it may contain is `<b>` and `<code>`, not nested. */
 export function marked(text: string): (Node | string)[] {
   return text.split(/(<(?:b|code)>.*?<\/(?:b|code)>)/).map((part) => {
     const found = /^<(b|code)>(.*)<\//.exec(part);

@@ -25,7 +25,7 @@ interface Ending {
   deeper: boolean;
   /** By how many steps the run could become longer. */
   longer: number;
-  /** What there is to tell a person who looks at something else. */
+  /** What to tell a person who is looking at something else. */
   outcome: Outcome | undefined;
 }
 
@@ -56,18 +56,18 @@ export class TrainView {
     this.#form = form;
   }
 
-  /** Says what happens now, also to people who do not see it. */
+  /** Says what happens now, also to screen readers. */
   status(text: string): void {
     this.#show(text);
     announce(text);
   }
 
-  /** Shows a number that changes often, which would be too much to hear. */
+  /** Shows a number that changes too often to be read out. */
   #show(text: string): void {
     this.#status.textContent = text;
   }
 
-  /** Shows an error, or takes the last one away. */
+  /** Shows an error, or removes the last one. */
   problem(error?: unknown): void {
     showProblem(byId('train-problem', HTMLElement), error);
   }
@@ -84,14 +84,14 @@ export class TrainView {
     this.start.scrollIntoView({ block: 'end' });
   }
 
-  /** Takes away what the last run has shown. */
+  /** Removes what the last run has shown. */
   clear(): void {
     [this.#live.hidden, this.#after.hidden, this.#deeperNote.hidden] = [true, true, true];
     this.predictions.hide();
     this.showForm(true);
   }
 
-  /** Takes away the buttons that follow a run. */
+  /** Hides the buttons that follow a run. */
   hideAfter(): void {
     this.#after.hidden = true;
   }
@@ -114,7 +114,7 @@ export class TrainView {
     this.#left.textContent = '';
   }
 
-  /** Shows that a training of an earlier tab is being opened, and how far that is. */
+  /** Shows that a training of an earlier tab is being opened, with the progress. */
   restoring(status: string, { loaded, total }: Pick<LoadProgress, 'loaded' | 'total'> = { loaded: 0, total: 0 }): void {
     this.pause.hidden = true;
     this.stop.textContent = t.trainings.cancel;
@@ -126,7 +126,7 @@ export class TrainView {
     else this.#bar.removeAttribute('value');
   }
 
-  /** Shows that the model is measured, before or after training, and what it means to skip this; or that it has ended. */
+  /** Shows that the model is being measured before or after training, and what it means to skip this. With `undefined`, the measurement has ended. */
   setMeasuring(when: 'before' | 'after' | undefined): void {
     const note = byId('measuring-note', HTMLElement);
     note.hidden = when === undefined;
@@ -140,7 +140,7 @@ export class TrainView {
     this.stop.disabled = false;
   }
 
-  /** Shows what the engine does: it compiles programs, tests the model, searches for a learning rate, or starts a GPU again that was lost. */
+  /** Shows what the engine is doing: it compiles programs, tests the model, searches for a learning rate, or restarts a GPU that was lost. */
   showProgress(progress: LoadProgress): void {
     const { stage, loaded, total } = progress;
     if (stage === 'programs' || stage === 'evaluate') {
@@ -150,7 +150,7 @@ export class TrainView {
     else this.#show(stage === 'replay' ? t.trainings.recoveredRestoring(count(loaded), count(total)) : t.training.gpuLost(stageName(progress)));
   }
 
-  /** Prepares for a run of so many steps, of which these losses are known. */
+  /** Prepares for a run of `steps` steps, whose first losses are `losses`. */
   prepare(steps: number, losses: readonly number[]): void {
     byId('figure', HTMLElement).hidden = losses.length === 0;
     byId('train-facts', HTMLElement).replaceChildren();
@@ -215,7 +215,7 @@ export class TrainView {
     this.status(trained === 0 ? (failed ? t.live.failed : t.live.stoppedFirst) : quick ? t.live.learned(learned) : more ? t.training.stopped(count(trained), count(steps)) : t.live.trained(trained));
     void this.attention.end(this.#status.textContent ?? '', outcome);
     if (trained === 0) {
-      // The error says all that there is to say.
+      // The error says everything.
       this.#live.hidden = failed;
       this.start.focus({ preventScroll: true });
       return;

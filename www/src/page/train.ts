@@ -51,10 +51,10 @@ export class Training {
   #starting: AbortController | undefined;
   /** Set while a training of an earlier tab is opened. */
   #opening: AbortController | undefined;
-  /** The run that goes on now, until it has ended, and whether another tab has asked for it. */
+  /** The current run until it has ended, and whether another tab has asked for it. */
   #going: Promise<void> | undefined;
   #asked = false;
-  /** Set from a tap until its run goes, so that a second tap does not begin another one. */
+  /** Set from a tap until its run starts, so that a second tap does not start another one. */
   #begins = false;
   /** The model that the settings suit, and the record whose settings they have. */
   #suited: FineTuner | undefined;
@@ -105,7 +105,7 @@ export class Training {
   }
 
   #again(): void {
-    // After learning quickly, the next thing is to train deeply.
+    // After learning quickly, the next choice is to train deeply.
     if (this.#ranQuick && this.#how.learnsDeeply) this.#settings.form.querySelector<HTMLInputElement>('input[name=how][value=steps]')?.click();
     this.view.reopenForm();
     void this.#estimates.show();
@@ -132,7 +132,7 @@ export class Training {
     this.view.start.textContent = this.#how.isQuick ? t.training.learn : t.training.start;
   }
 
-  /** Called when the model or the data have changed, because what is shown belongs to neither. */
+  /** Called when the model or the data have changed, because what is shown belongs to the old ones. */
   #forget(): void {
     void this.#current?.runner?.end();
     this.#current = undefined;
@@ -172,7 +172,7 @@ export class Training {
     await this.#run(() => this.#open({ tuner, dataset, settings: given, id }, from?.losses ?? [], from === undefined));
   }
 
-  /** Prepares a run for its next step. `asks` says whether it is a new training, of which the model is measured before the first step. */
+  /** Prepares a run for its next step. `asks` says whether it is a new training, whose model is measured before the first step. */
   async #open({ tuner, dataset, settings: given, id }: Omit<Run, 'runner'>, losses: readonly number[], asks: boolean): Promise<Run> {
     const quick = given.method === 'readout';
     const pace = new Pace();
@@ -202,7 +202,7 @@ export class Training {
     let drafted = asks && id !== undefined && dataset.own;
     const runner = new Runner(steps, given.background, {
       onStep: async (step, ms) => {
-        // The training has the texts now. One that fails before its first step leaves them to the draft.
+        // The training has the texts now. If a training fails before its first step, they stay in the draft.
         if (drafted) await this.#draft.clear();
         drafted = false;
         pace.add(step);
@@ -240,7 +240,7 @@ export class Training {
     const was = this.#state;
     this.#state = state;
     if (state === 'running') pace.restart();
-    // A page that is shown again has not necessarily waited.
+    // If the run did not stop while the page was hidden, there is nothing new to say.
     if (state === 'running' && was === 'running') return;
     this.view.status({ running: t.training.goesOn(count(this.#app.trained + 1)), pausing: t.live.pausing, paused: t.live.paused(this.#app.trained, this.#steps), hidden: t.live.hidden }[state]);
   }
@@ -288,13 +288,13 @@ export class Training {
     } finally {
       this.#starting = undefined;
       delete app.onProgress;
-      // A person who continues in another tab knows.
+      // A person who continues in another tab needs no notification.
       this.#finish(this.#asked ? undefined : { failed, ...app });
       if (this.#asked) view.status(t.trainings.taken);
     }
   }
 
-  /** Another tab asks for a training. Returns whether this tab has it; it then ends after its current step. */
+  /** Called when another tab asks for a training. Returns whether this tab has it. The training then ends after its current step. */
   #letGo(id: string): boolean {
     const run = this.#current;
     if (run?.id !== id || run.runner === undefined) return false;
@@ -305,7 +305,7 @@ export class Training {
     return true;
   }
 
-  /** Shows how the training can go on where storage is full: with more space, or without being kept. */
+  /** Shows how the training can go on when storage is full: with more space, or without being kept. */
   async #offerSpace(): Promise<void> {
     const { dataset } = this.#app;
     const begun = this.#app.trained > 0;
@@ -314,7 +314,7 @@ export class Training {
     await offerSpace(byId('train-problem', HTMLElement), spaceFor(dataset, this.#settings.read()), again(true), { words: t.space.without, go: again(false) });
   }
 
-  /** Continues the same run, even if an error has ended it, because its steps are recorded. With `more` it becomes longer by so many steps. */
+  /** Continues the same run, even if an error has ended it, because its steps are recorded. It becomes longer by `more` steps. */
   async #continue(keeps: boolean, more = 0): Promise<void> {
     const current = this.#current;
     if (current === undefined) return;
@@ -324,7 +324,7 @@ export class Training {
       return;
     }
     const id = current.id === undefined || !keeps ? undefined : await takeOver(current.id, byId('train-problem', HTMLElement));
-    // After a second tap it goes already.
+    // After a second tap, it is already running.
     if (id === null || this.#going !== undefined) return;
     await this.#run(async () => {
       this.view.status(t.loading.replay);
@@ -339,7 +339,7 @@ export class Training {
     const quick = this.#ranQuick;
     this.#flow.freeze(false);
     const steps = this.#current?.settings.steps ?? 0;
-    // A model that could not begin has answered nothing.
+    // If the training could not begin, there are no answers.
     if (this.#app.comparisons.some(({ before, after }) => before !== undefined || after !== undefined)) this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
     else this.view.predictions.hide();
     this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#how.learnsDeeply, longer: moreSteps(this.#current?.settings), outcome });
@@ -369,13 +369,13 @@ export class Training {
     this.#opening = opening;
   }
 
-  /** Takes the next steps of a run, of which these losses are known, or its first ones. */
+  /** Takes the next steps of a run whose losses so far are `losses`, or its first ones. */
   async take(run: Omit<Run, 'runner'>, losses: readonly number[], isNew: boolean): Promise<void> {
     [this.#suited, this.#ran] = [run.tuner, run.dataset];
     await this.#run(() => this.#open(run, losses, isNew));
   }
 
-  /** Shows a run of an earlier tab as it ended there, of which these losses are known. */
+  /** Shows a run of an earlier tab as it ended there. Its losses so far are `losses`. */
   async show(run: Omit<Run, 'runner'>, losses: readonly number[]): Promise<void> {
     const { dataset, settings: given } = run;
     this.#current = run;

@@ -13,10 +13,10 @@ import { t } from './text.ts';
 
 /** Trainings that are shown before the person asks for all of them. */
 const SHOWN = 3;
-/** With less free space than this, the list says so. */
+/** If less space than this is free, the list says so. */
 const LITTLE = 100e6;
 
-/** Where the height of the list is stored, after the width of the window in which it has that. */
+/** The storage key for the height of the list, which is stored after the window width that it belongs to. */
 const PLACE = 'page-trainings-height';
 
 function recallHeight(): number | undefined {
@@ -33,7 +33,7 @@ function rememberHeight(height: number | undefined): void {
     if (height === undefined) localStorage.removeItem(PLACE);
     else localStorage.setItem(PLACE, `${innerWidth} ${height}`);
   } catch {
-    // The list comes late at the next visit.
+    // At the next visit, the list will appear late.
   }
 }
 
@@ -52,7 +52,7 @@ export function setUpTrainings(app: App, flow: Flow, open: Open): void {
     list.collapse();
     if (!frozen) void list.show();
   });
-  // Something else begins.
+  // The person starts something else.
   for (const what of ['change', 'click']) {
     byId('body-1', HTMLElement).addEventListener(what, ({ target }) => target instanceof Element && target.matches('input, select, button, button *') && list.collapse());
   }
@@ -70,7 +70,7 @@ class TrainingsList {
 
   constructor(app: App, open: Open) {
     [this.#app, this.#open] = [app, open];
-    // The list has its place before it is read, so that nothing moves then.
+    // Space is reserved for the list before it is read, so that nothing moves then.
     const height = recallHeight();
     this.#view.hidden = height === undefined;
     if (height !== undefined) this.#view.style.minHeight = `${height}px`;
@@ -137,7 +137,7 @@ class TrainingsList {
     return [el('p', {}, title, el('span', { class: 'note' }, facts.join(' · '))), actions, problem];
   }
 
-  /** Opens a training, after the files of its model are there, and no other tab is writing it. */
+  /** Opens a training once the files of its model are there and no other tab is writing it. */
   async #start(kept: Kept, goes: boolean, actions: HTMLElement, problem: HTMLElement, known?: readonly File[]): Promise<void> {
     const { id, about } = kept;
     showProblem(problem);
@@ -160,12 +160,12 @@ class TrainingsList {
       if (files !== undefined && about.settings.method !== 'full') void this.#offer(kept, files, error, place, again);
     } finally {
       actions.hidden = false;
-      // A question that was answered with no has had the focus.
+      // The focus was on a question, and it was answered with no.
       if (document.activeElement === document.body) actions.querySelector('button')?.focus();
     }
   }
 
-  /** Where a training could not be opened for lack of memory or of storage, offers the place that its model's layers were not in. */
+  /** If a training could not be opened for lack of memory, offers to keep its model's layers in storage; if for lack of storage, in memory. */
   async #offer({ about: { model, settings } }: Kept, files: readonly File[], error: unknown, place: HTMLElement, again: () => void): Promise<void> {
     const now = heldAgain(model, files, settings.method);
     if (isShort(error)) await offerFor(place, { app: this.#app, now, to: { ...now, streamed: true }, files, signal: new AbortController().signal }, again);

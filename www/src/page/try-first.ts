@@ -12,12 +12,12 @@ export function setUpTryFirst(app: App, flow: Flow): void {
   button.addEventListener('click', () => flow.open(4));
   flow.onOpen(3, () => (button.hidden = app.dataset?.kind !== 'free'));
   flow.onOpen(4, () => {
-    // Where nothing was learned, there is nothing to save.
+    // If nothing was learned, there is nothing to save.
     byId('save-view', HTMLElement).hidden = app.trained === 0 && app.restored === undefined && app.adapted !== true;
     const { dataset } = app;
     if (dataset?.kind !== 'free') return;
     if (dataset !== chosenFor) {
-      // It is asked as it was taught.
+      // The model is prompted in the form that it was trained on.
       chosenFor = dataset;
       byId(dataset.form === 'joined' ? 'chat-continue' : 'chat-talk', HTMLInputElement).checked = true;
     }

@@ -82,6 +82,6 @@ export function setUpTry(app: App, flow: Flow): void {
 function modelNote({ tuner, prompting }: App): string {
   const { parameters, dtype } = tuner?.info ?? { parameters: 0, dtype: 'f32' };
   const size = parameters * (dtype === 'f16' ? 2 : 4);
-  // The page does not read a readout from such an archive. Its training record has it.
+  // The page does not read a readout from such an archive, only from a training record.
   return prompting?.readout === true ? t.keep.modelNote(size, t.keep.twoLibraries) : `${t.keep.modelNote(size, 'transformers')} ${t.keep.opensHere}`;
 }

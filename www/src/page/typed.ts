@@ -42,7 +42,7 @@ export class TypedRows {
     });
   }
 
-  /** Asks for what a model of this kind learns from. */
+  /** Shows the fields for what a model of this kind learns from. */
   suit(writes: boolean): void {
     if (this.#writes === writes) return;
     this.#writes = writes;
@@ -112,7 +112,7 @@ export class TypedRows {
     }
     this.#now.push({ text: text.value.trim(), label: second?.value.trim() ?? '' });
     text.value = '';
-    // The next text often has the same label. It has another answer.
+    // The next text often has the same label, but it has another answer.
     if (second === this.#answer) second.value = '';
     text.focus();
     this.#show();

@@ -1,4 +1,4 @@
-/** Where a browser stores nothing for this page, says so before a training, and asks before the tab is closed. */
+/** If the browser stores nothing for this page, says so before a training, and asks before the tab is closed. */
 import { byId } from './dom.ts';
 import { isSealed } from './privacy.ts';
 import { canKeep } from './session.ts';

@@ -1,6 +1,6 @@
 /**
- * Opens zip archives that a person chooses as a model, such as those that the page saves. Files that are stored without compression are
- * parts of the archive's Blob, so that nothing of them is copied. It follows the directory at the archive's end (PKWARE's APPNOTE, 4.3).
+ * Opens zip archives that a person chooses as a model, such as those that the page saves. Files that are stored without compression become
+ * slices of the archive's Blob, so they are not copied. The directory at the archive's end is used (PKWARE's APPNOTE, 4.3).
  */
 import { PocketError } from 'pocketllm';
 import { t } from './text.ts';
@@ -9,12 +9,12 @@ const END = { signature: 0x06054b50, bytes: 22 };
 const ENTRY = { signature: 0x02014b50, bytes: 46 };
 const LOCAL = { signature: 0x04034b50, bytes: 30 };
 const MAX_COMMENT = 0xffff;
-/** In their place, an archive of more than 4 GB or 65,535 files has these numbers. */
+/** An archive of more than 4 GB or 65,535 files has these values in place of the actual sizes and numbers. */
 const [FAR, MANY] = [0xffffffff, 0xffff];
 const [STORED, DEFLATED] = [0, 8];
 const ENCRYPTED = 1;
 
-/** The files, with those of archives among them in the place of each archive. */
+/** The files, where each archive among them is replaced by its files. */
 export async function unpacked(files: readonly File[]): Promise<File[]> {
   const each = files.map(async (file) => (/\.zip$/i.test(file.name) ? unzip(file) : [file]));
   return (await Promise.all(each)).flat();
@@ -51,7 +51,7 @@ export async function unzip(archive: File): Promise<File[]> {
     const path = new TextDecoder().decode(new Uint8Array(directory.buffer, at + ENTRY.bytes, names));
     at += next;
     const name = path.replaceAll('\\', '/');
-    // Directories, and what macOS adds to an archive.
+    // Skips directories and what macOS adds to an archive.
     if (name === '' || name.endsWith('/') || name.startsWith('__MACOSX/')) continue;
     if ([packed, size, header].includes(FAR)) throw refuse(t.loading.zipTooLarge);
     if ((flags & ENCRYPTED) !== 0 || ![STORED, DEFLATED].includes(method)) throw refuse(t.loading.zipUnread(name));
@@ -70,7 +70,7 @@ export async function unzip(archive: File): Promise<File[]> {
   return top === '' || !found.every(({ name }) => name.startsWith(top)) ? found : found.map((file) => new File([file], file.name.slice(top.length)));
 }
 
-/** What was deflated, or `undefined` if it does not have the bytes that the directory says. It stops at the first byte too many. */
+/** The inflated file, or `undefined` if its size is not what the directory says. It stops as soon as there are too many bytes. */
 async function inflated(part: Blob, size: number): Promise<Blob | undefined> {
   let left = size;
   const bounded = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({

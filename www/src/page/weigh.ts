@@ -13,7 +13,7 @@ import { t } from './text.ts';
 /** The files that have a tokenizer, as the engine knows them (`src/text/tokenizer_files`). */
 const TOKENIZERS = ['tokenizer.json', 'vocab.json', 'vocab.txt', 'tokenizer.model', 'spiece.model', 'sentencepiece.bpe.model', 'spm.model'];
 
-/** Whether files with these names are a whole model but for the tokenizer. A GGUF file has its own. */
+/** Whether files with these names are a whole model except for the tokenizer. A GGUF file has its own tokenizer. */
 export function lacksTokenizer(names: readonly string[]): boolean {
   const hasWeights = names.includes('config.json') && names.some((name) => /\.(safetensors|bin)$/.test(name));
   return hasWeights && !names.some((name) => TOKENIZERS.includes(name) || /\.gguf$/i.test(name));
@@ -63,7 +63,7 @@ export async function weigh({ model, access, inspect }: Weighed, place: HTMLElem
     sentences.push(t.stream.takes(peak, weights));
     if (weights > found.free && !warnings.includes(t.device.storageShort)) warnings.push(t.device.storageShort);
   }
-  // What the trial of memory has shown comes last, in the color of a warning only if it is one.
+  // The result of the memory trial comes last, and has the color of a warning only if it is one.
   const tell = (trial: readonly string[], bad: boolean): void => {
     const lines = (all: readonly string[], warn: boolean): HTMLElement[] => all.map((sentence) => el('p', warn ? { class: 'warning' } : {}, sentence));
     place.replaceChildren(...lines(sentences, false), ...lines(warnings, true), ...lines(trial, bad));
@@ -79,7 +79,7 @@ export async function weigh({ model, access, inspect }: Weighed, place: HTMLElem
   await offerStreaming(place, { subject, from: now, planned, to: { ...now, streamed: true }, free: found.free, tries: true, signal, go: stream });
 }
 
-/** Why every weight of a model cannot be trained in 32 bits here: a full sentence, or nothing if it can. */
+/** Why not all weights of a model can be trained in 32 bits here: a full sentence, or `undefined` if they can. */
 async function tooMuch({ peak, weights }: MemoryPlan, isWriter: boolean): Promise<string | undefined> {
   const most = (await hasWebGpu()) ? memoryHere() * PART : Math.min(TAB_MEMORY, memoryHere() * PART);
   if (peak > most) return t.tasks.tooLarge(bytes(peak));

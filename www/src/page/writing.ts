@@ -1,11 +1,11 @@
 /** What a model learns to write from: questions with their answers, conversations, texts, or one running text; and the form in which the model reads them. */
 import type { ChatMessage, Completion, Conversation, Example, Prompt } from 'pocketllm';
 
-/** Data as they were understood. */
+/** Data, as the page has interpreted them. */
 export type Writing =
   | { readonly as: 'answers'; readonly rows: readonly Completion[] }
   | { readonly as: 'chats'; readonly rows: readonly Conversation[] }
-  /** Each is a text of its own. */
+  /** Each row is a separate text. */
   | { readonly as: 'texts'; readonly rows: readonly string[] }
   | { readonly as: 'text'; readonly text: string };
 
@@ -34,7 +34,7 @@ export const transcript = (messages: readonly ChatMessage[]): string =>
 /** Where a model that continues a transcript begins the next turn. */
 export const END_OF_TURN = /\n+(User|Assistant):[\s\S]*$/;
 
-/** Whether each row brings the space between its question and its answer, so that both are meant to be joined as they are. */
+/** Whether each row includes the space between its question and its answer, so that both are meant to be joined as they are. */
 const areSpaced = (rows: readonly Completion[]): boolean => rows.every(({ prompt, completion }) => /\s$/.test(prompt) || /^\s/.test(completion));
 
 /** The form that suits the data. `chats` says that the model has a chat template. */
@@ -43,7 +43,7 @@ export function formFor(writing: Writing, chats: boolean): Form {
   return chats ? 'chat' : 'transcript';
 }
 
-/** The form of data that were stored before their form was. */
+/** The form of data from a version of the page that did not store the form. */
 export const storedForm = (data: string | readonly Example[]): Form => (typeof data !== 'string' && data.some((row) => 'messages' in row) ? 'chat' : 'joined');
 
 /** The data as a training takes them. */
@@ -70,7 +70,7 @@ export function promptOf(opening: string, form: Form): Prompt {
   return form === 'chat' ? asking(opening) : transcript(asking(opening));
 }
 
-/** Data that were prepared, as they are understood. */
+/** Interprets data that were prepared for a training. */
 export function understood(data: string | readonly Example[]): Writing {
   if (typeof data === 'string') return { as: 'text', text: data };
   const chats = data.flatMap((row) => ('messages' in row ? [row] : []));
@@ -104,7 +104,7 @@ export function proposeOpenings(writing: Writing): Openings {
   if (writing.as === 'text') return { openings: beginnings(writing.text), rest: writing, aside: 0 };
   const { rows } = writing;
   const apart = rows.length >= MANY;
-  // Not the first and the last ones, which are often special.
+  // The first and the last examples are skipped, because they are often special.
   const places = Array.from({ length: PROPOSED }, (_, at) => (apart ? Math.floor((rows.length * (at + 1)) / (PROPOSED + 1)) : at));
   const openings = places.flatMap((at) => {
     const row = rows[at];
@@ -116,9 +116,9 @@ export function proposeOpenings(writing: Writing): Openings {
   return { openings, rest: { as: writing.as, rows: kept<unknown>(rows) } as Writing, aside: places.length };
 }
 
-/** What the model is given of an example, to go on from. */
+/** The part of an example that the model is given to continue. */
 function openingOf(row: string | Completion | Conversation): string {
-  // At most half of a text, which leaves something to write.
+  // At most half of a text, so that something is left to write.
   if (typeof row === 'string') return beginning(onOneLine(row, PARAGRAPH), Math.min(BEGINNING, Math.ceil(row.length / 2)));
   if (!('messages' in row)) return row.prompt;
   const first = row.messages.find(({ role }) => role === 'user');

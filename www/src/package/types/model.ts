@@ -96,8 +96,9 @@ export interface CreateOptions {
    */
   readonly cache?: boolean | 'force-cache' | undefined;
   /**
-   * Called while the model loads, while a learning rate is searched for, while rows are evaluated, and while programs are compiled. If the system takes the GPU away, the model is loaded
-   * again with further calls of this function, and the interrupted operation then continues by itself.
+   * Called while the model loads, while a learning rate is searched for, while rows are evaluated, and while programs are compiled. If
+   * the system takes the GPU away, the model is loaded again with further calls of this function, and the interrupted operation then
+   * continues by itself.
    */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Stops downloading and loading with a `PocketError` of code `aborted`, and frees the memory. */
