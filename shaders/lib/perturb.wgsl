@@ -43,9 +43,10 @@ fn fence(x: vec4<f32>) -> vec4<f32> {
 // The scaled z of a vec4. `table` is the start of its scaled quantiles. counter = (index of the vec4 in its tensor, tensor's ordinal).
 fn direction(key: vec2<u32>, counter: vec2<u32>, table: u32) -> vec4<f32> {
     let bits = threefry(key, counter);
-    let samples = vec4<u32>(bits.x & 0xffffu, bits.x >> 16u, bits.y & 0xffffu, bits.y >> 16u);
+    let samples = vec4<u32>(bits.x, upper_half(bits.x), bits.y, upper_half(bits.y));
     let at = (samples & vec4<u32>(0x7ffu)) + vec4<u32>(table);
-    let sign = (samples & vec4<u32>(0x8000u)) << vec4<u32>(16u);
+    // Bits 15 and 31 of each word, moved to bit 31 by a multiplication.
+    let sign = (bits.xxyy & vec4<u32>(0x8000u, 0x80000000u, 0x8000u, 0x80000000u)) * vec4<u32>(0x10000u, 1u, 0x10000u, 1u);
     let z = vec4<f32>(step_.scaled[at.x], step_.scaled[at.y], step_.scaled[at.z], step_.scaled[at.w]);
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(z) ^ sign);
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures_channel::oneshot::{self, Receiver};
 
 use super::memory::{Lease, MemoryClass};
-use super::{Dispatch, Gpu, Recording, Storage, shader, upload};
+use super::{Backend, Dispatch, Gpu, Recording, Storage, shader, upload};
 use crate::clock::Instant;
 use crate::error::{Result, bail};
 
@@ -250,7 +250,7 @@ impl Executor {
         if let Some(&index) = self.pipeline_by_key.get(&key) {
             return Ok(index);
         }
-        let text = shader::compose(&dispatch.variant)?;
+        let text = shader::compose(&dispatch.variant, &gpu.limits())?;
         let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(&key),
             source: wgpu::ShaderSource::Wgsl(text.into()),
@@ -326,7 +326,7 @@ impl Executor {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::gpu::{Backend, Dry, Limits};
+    use crate::gpu::{Dry, Limits};
     use crate::kernel::multiply_add;
 
     /// Dispatches of 8192 operations per round, the smallest amount of work that the kernel can do.

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::Variant;
+use super::{Limits, Variant};
 use crate::dtype::Format;
 use crate::error::{Result, err};
 
@@ -54,6 +54,8 @@ snippets![
     "panels",
     "perturb",
     "quads",
+    "rotations_by_shifts",
+    "rotations_in_floats",
     "row_sum",
     "scales_6_bit",
     "softcap",
@@ -81,16 +83,22 @@ pub fn snippets() -> impl Iterator<Item = (&'static str, &'static str)> {
     SNIPPETS.iter().copied().chain(storage)
 }
 
-/// The complete WGSL text of a variant.
+/// The snippet for the slot `rotations`, which the device fills and not the variant.
+pub fn rotations(limits: &Limits) -> &'static str {
+    // SwiftShader, whose subgroups have four threads, computes the shifts of a vector one component at a time.
+    if limits.software && limits.subgroup == 4 { "rotations_in_floats" } else { "rotations_by_shifts" }
+}
+
+/// The complete WGSL text of a variant, for a device with these limits.
 ///
 /// # Errors
 /// `invalid-argument` naming a missing snippet or slot. This would be a bug, which is caught by the test that composes every variant.
-pub fn compose(variant: &Variant) -> Result<String> {
+pub fn compose(variant: &Variant, limits: &Limits) -> Result<String> {
     let mut text = String::new();
     for (name, value) in &variant.constants {
         text += &format!("const {name}: u32 = {value}u;\n");
     }
-    append(&mut text, variant, variant.kernel.name, variant.kernel.source, &mut HashSet::new())?;
+    append(&mut text, (variant, limits), variant.kernel.name, variant.kernel.source, &mut HashSet::new())?;
     // `enable` directives must come before all declarations.
     let (mut enabled, rest): (Vec<&str>, Vec<&str>) =
         text.lines().partition(|line| line.starts_with("enable "));
@@ -103,7 +111,7 @@ pub fn compose(variant: &Variant) -> Result<String> {
 
 fn append(
     text: &mut String,
-    variant: &Variant,
+    (variant, limits): (&Variant, &Limits),
     place: &str,
     source: &str,
     used: &mut HashSet<&'static str>,
@@ -115,6 +123,7 @@ fn append(
             continue;
         };
         let wanted = match wanted.strip_prefix('@') {
+            Some("rotations") => rotations(limits),
             Some(slot) => {
                 let provider = variant.providers.iter().find(|(s, _)| *s == slot);
                 provider.ok_or_else(|| err!(InvalidArgument, "{place}: nothing provides @{slot}"))?.1
@@ -125,7 +134,7 @@ fn append(
             .find(|(name, _)| *name == wanted)
             .ok_or_else(|| err!(InvalidArgument, "{place}: no snippet {wanted}"))?;
         if used.insert(name) {
-            append(text, variant, name, snippet, used)?;
+            append(text, (variant, limits), name, snippet, used)?;
         }
     }
     Ok(())

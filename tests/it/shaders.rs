@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use pocketllm::gemm::tiles;
-use pocketllm::gpu::{Variant, shader};
+use pocketllm::gpu::{Limits, Variant, shader};
 use pocketllm::kernel::{ALL, Entry};
 
 /// WebGPU's default limits: storage buffers per stage, bytes of workgroup memory, invocations per workgroup.
@@ -35,9 +35,13 @@ fn validator(text: &str) -> Validator {
     validator
 }
 
-fn module(variant: &Variant) -> naga::Module {
+/// WebGPU's default limits, and those of a software GPU whose rotations are composed without shifts.
+const LIMITS: [Limits; 2] =
+    [Limits::WEBGPU_DEFAULT, Limits { software: true, subgroup: 4, ..Limits::WEBGPU_DEFAULT }];
+
+fn module(variant: &Variant, limits: &Limits) -> naga::Module {
     let key = variant.key();
-    let text = shader::compose(variant).unwrap_or_else(|e| panic!("{key}: {e}"));
+    let text = shader::compose(variant, limits).unwrap_or_else(|e| panic!("{key}: {e}"));
     let module = naga::front::wgsl::parse_str(&text)
         .unwrap_or_else(|e| panic!("{key}: {}", e.emit_to_string_with_path(&text, &key)));
     validator(&text).validate(&module).unwrap_or_else(|e| panic!("{key}: {}", e.emit_to_string(&text)));
@@ -52,8 +56,8 @@ fn all() -> impl Iterator<Item = (&'static Entry, Variant)> {
 
 #[test]
 fn every_variant_is_valid_within_the_default_limits() {
-    for (_, variant) in all() {
-        let (module, key) = (module(&variant), variant.key());
+    for ((_, variant), limits) in all().flat_map(|entry| LIMITS.map(|limits| (entry.clone(), limits))) {
+        let (module, key) = (module(&variant, &limits), variant.key());
         let entry = module.entry_points.iter().find(|e| e.name == "main").expect("an entry point main");
         assert!(entry.workgroup_size.iter().product::<u32>() <= INVOCATIONS, "{key}: invocations");
         let bytes: u32 = module
@@ -69,8 +73,10 @@ fn every_variant_is_valid_within_the_default_limits() {
 #[test]
 fn bindings_are_numbered_without_gaps_and_all_used() {
     for (_, variant) in all() {
-        let (module, key) = (module(&variant), variant.key());
-        let info = validator(&shader::compose(&variant).expect("composed")).validate(&module).expect("valid");
+        let (module, key) = (module(&variant, &LIMITS[0]), variant.key());
+        let info = validator(&shader::compose(&variant, &LIMITS[0]).expect("composed"))
+            .validate(&module)
+            .expect("valid");
         let mut seen = BTreeSet::new();
         for (handle, variable) in module.global_variables.iter() {
             let Some(binding) = &variable.binding else { continue };
@@ -89,7 +95,7 @@ fn bindings_are_numbered_without_gaps_and_all_used() {
 #[test]
 fn uniforms_are_what_the_wrappers_write() {
     for (entry, variant) in all() {
-        let (module, key) = (module(&variant), variant.key());
+        let (module, key) = (module(&variant, &LIMITS[0]), variant.key());
         let (_, params) = module
             .global_variables
             .iter()
@@ -125,7 +131,7 @@ fn kernels_and_snippets_are_listed_and_used() {
     texts.extend(shader::snippets().map(|(_, text)| text));
     let named = texts.iter().flat_map(|text| text.lines()).filter_map(|l| l.trim().strip_prefix("//#use "));
     let provided = variants.iter().flat_map(|v| v.providers.iter().map(|(_, snippet)| *snippet));
-    let used: HashSet<&str> = named.chain(provided).collect();
+    let used: HashSet<&str> = named.chain(provided).chain(LIMITS.iter().map(shader::rotations)).collect();
     for (name, _) in shader::snippets() {
         assert!(used.contains(name), "shaders/lib/{name}.wgsl is not used");
     }
