@@ -2,8 +2,10 @@
 //!
 //! Both operands are packed, and a microkernel keeps a tile of sums in registers, as in BLIS (Van Zee and van de Geijn 2015). Every sum
 //! runs over the whole depth in order, so that neither the size of a tile nor the number of threads changes it. The threads share the
-//! columns: each packs as many of its weights as the cache holds, and multiplies them with all rows, so that weights are read from
-//! memory once and are never written there.
+//! columns. Each thread packs as many of its weights as the cache holds, and multiplies them with all rows. Weights are therefore read
+//! from memory only once, and packed weights stay in the cache.
+
+use std::cell::Cell;
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -11,14 +13,21 @@ use super::finish::Finish;
 use super::matrix::Matrix;
 use super::threads::{self, chunks};
 
-/// The most rows of a tile and columns of a tile.
+/// Maximum number of rows and columns of a tile.
 const MOST: [usize; 2] = [12, 32];
 
-/// Packed weights that stay in the second-level cache, in elements.
+/// Number of elements of packed weights that stay in the second-level cache.
 const CACHED: usize = 64 * 1024;
 
-/// Tasks for a thread, where there are enough columns: with several, the threads end at about the same time.
+/// Number of tasks for each thread if there are enough columns. With several tasks, the threads finish at about the same time.
 const TASKS: usize = 4;
+
+thread_local! {
+    /// Buffers for packed rows and for packed weights. They are kept between calls, because the page faults of fresh memory take longer
+    /// than packing does.
+    static PACKED_ROWS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    static PACKED_WEIGHTS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
 
 /// Multiplies the rows `a` of all branches with weights that they share. `c` `[branch, row]` has the columns of each row that are
 /// written, and `finish` an element for each branch.
@@ -33,7 +42,8 @@ pub(super) fn run(
     let columns = c.first().map_or(0, |c| c.len());
     // [branch, row / of_tile, k, row % of_tile]
     let tiles = rows.div_ceil(of_tile);
-    let mut packed = vec![0.0; a.len() * tiles * of_tile * depth];
+    let mut packed = PACKED_ROWS.take();
+    packed.resize(a.len() * tiles * of_tile * depth, 0.0);
     chunks(&mut packed, of_tile * depth, |i, packed| {
         let first = i % tiles * of_tile;
         a[i / tiles].pack(first, of_tile.min(rows - first), depth, packed, of_tile, &mut Vec::new());
@@ -56,11 +66,22 @@ pub(super) fn run(
     for row in c {
         tasks.iter_mut().zip(row.chunks_mut(of_task)).for_each(|(task, c)| task.c.push(c));
     }
-    #[cfg(target_arch = "wasm32")]
+    compute(tasks);
+    PACKED_ROWS.set(packed);
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn compute(tasks: Vec<Task<'_, '_>>) {
+    threads::tasks(tasks, |task| Arch::new().dispatch(task));
+}
+
+/// Computes the tasks with the function that the browser compiled, unless it has rejected it.
+#[cfg(target_arch = "wasm32")]
+fn compute(tasks: Vec<Task<'_, '_>>) {
     if PRODUCTS.with(Option::is_some) {
         return in_browser(tasks);
     }
-    threads::tasks(tasks, |task| Arch::new().dispatch(task));
+    tasks.into_iter().for_each(|task| Arch::new().dispatch(task));
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -68,10 +89,10 @@ thread_local! {
     static PRODUCTS: Option<super::products::Products> = super::products::Products::new();
 }
 
-/// Computes the tasks with the threads of the browser, where there are any and enough to do.
+/// Computes the tasks with the threads of the browser, if there are threads and enough work.
 #[cfg(target_arch = "wasm32")]
 fn in_browser(tasks: Vec<Task<'_, '_>>) {
-    /// Fewer multiplications take about as long as it takes to wake the threads.
+    /// Waking the threads takes about as long as this many multiplications.
     const LEAST: usize = 4 << 20;
     let Some(first) = tasks.first() else { return };
     let columns = first.c.first().map_or(0, |c| c.len());
@@ -82,8 +103,10 @@ fn in_browser(tasks: Vec<Task<'_, '_>>) {
         let Some(shared) = shared else { return tasks.into_iter().for_each(Task::alone) };
         // While the threads multiply, this one packs the weights of the next task.
         let mut posted: Option<Task<'_, '_>> = None;
+        let mut panels = Vec::new();
         for task in tasks {
-            shared.post(&task.pack(super::products::TILE[1]));
+            task.pack(super::products::TILE[1], &mut panels);
+            shared.post(&panels);
             if let Some(before) = posted.replace(task) {
                 before.end(&shared);
             }
@@ -103,7 +126,7 @@ fn size() -> [usize; 2] {
     Arch::new().dispatch(TileSize)
 }
 
-/// Rows and columns of a tile with these instructions: as many as leave registers for the operands.
+/// Rows and columns of a tile with these instructions: the largest that leaves registers for the operands.
 fn tile_size<S: Simd>() -> [usize; 2] {
     match S::F32_LANES {
         16 => [12, 32],
@@ -123,16 +146,16 @@ impl WithSimd for TileSize {
     }
 }
 
-/// Columns of `c` that a thread computes.
+/// A range of columns of `c`, which one thread computes.
 struct Task<'a, 'c> {
     /// The packed rows.
     a: &'a [f32],
     w: Matrix<'a>,
-    /// The first of the columns.
+    /// The first column.
     first: usize,
-    /// `[branch, row]`, the columns of each row.
+    /// The range of columns in each row, `[branch, row]`.
     c: Vec<&'c mut [f32]>,
-    /// Rows of a branch, and their tiles.
+    /// Number of rows in a branch, and number of their tiles.
     rows: usize,
     tiles: usize,
     depth: usize,
@@ -156,7 +179,8 @@ impl Task<'_, '_> {
     #[inline(always)]
     fn tiles<S: Simd, const ROWS: usize>(mut self, simd: S) {
         let across = tile_size::<S>()[1];
-        let panels = self.pack(across);
+        let mut panels = PACKED_WEIGHTS.take();
+        self.pack(across, &mut panels);
         let mut sums = [[0.0; MOST[1]]; MOST[0]];
         for (i, a) in self.a.chunks_exact(self.depth * ROWS).enumerate() {
             for (n, panel) in panels.chunks_exact(self.depth * across).enumerate() {
@@ -164,13 +188,15 @@ impl Task<'_, '_> {
                 self.write(sums[..ROWS].iter_mut().map(|sums| &mut sums[..across]), i, ROWS, n * across);
             }
         }
+        PACKED_WEIGHTS.set(panels);
     }
 
-    /// As [`Self::tiles`], with the function of a browser, in this thread.
+    /// Like [`Self::tiles`], but with the function that the browser compiled, in this thread.
     #[cfg(target_arch = "wasm32")]
     fn alone(mut self) {
         let [rows, across] = super::products::TILE;
-        let panels = self.pack(across);
+        let mut panels = PACKED_WEIGHTS.take();
+        self.pack(across, &mut panels);
         let group = self.group();
         // The columns of all panels.
         let columns = panels.len() / self.depth;
@@ -184,9 +210,10 @@ impl Task<'_, '_> {
             });
             self.write_group(i * group, sums);
         }
+        PACKED_WEIGHTS.set(panels);
     }
 
-    /// Writes the sums of the threads, or computes them where a thread has failed.
+    /// Writes the sums that the threads computed, or computes them in this thread if one has failed.
     #[cfg(target_arch = "wasm32")]
     fn end(mut self, shared: &super::crew::Shared<'_>) {
         let Some(mut sums) = shared.take(self.c[0].len()) else { return self.alone() };
@@ -198,14 +225,14 @@ impl Task<'_, '_> {
         }
     }
 
-    /// Tiles of packed rows that are multiplied before their sums are written: these stay in the cache.
+    /// Number of tiles of packed rows that are multiplied before their sums are written, so that the sums stay in the cache.
     #[cfg(target_arch = "wasm32")]
     fn group(&self) -> usize {
         const ROWS_CACHED: usize = 16 * 1024;
         (ROWS_CACHED / (super::products::TILE[0] * self.depth)).max(1)
     }
 
-    /// Writes sums `[panel, tile, row, column]` of a group of tiles, from this one on.
+    /// Writes the sums `[panel, tile, row, column]` of a group of tiles that starts at tile `first`.
     #[cfg(target_arch = "wasm32")]
     fn write_group(&mut self, first: usize, sums: &mut [f32]) {
         let [rows, across] = super::products::TILE;
@@ -216,20 +243,19 @@ impl Task<'_, '_> {
         }
     }
 
-    /// The weights, packed to `[column / across, k, column % across]`.
+    /// Packs the weights to `[column / across, k, column % across]`.
     #[inline(always)]
-    fn pack(&self, across: usize) -> Vec<f32> {
+    fn pack(&self, across: usize, panels: &mut Vec<f32>) {
         let columns = self.c[0].len();
-        let mut panels = vec![0.0; columns.next_multiple_of(across) * self.depth];
+        panels.resize(columns.next_multiple_of(across) * self.depth, 0.0);
         let mut spare = Vec::new();
         for (i, panel) in panels.chunks_exact_mut(self.depth * across).enumerate() {
             let (first, columns) = (self.first + i * across, across.min(columns - i * across));
             self.w.pack(first, columns, self.depth, panel, across, &mut spare);
         }
-        panels
     }
 
-    /// Writes the sums of a tile, from this column of the task on, as far as there are rows and columns.
+    /// Writes the sums of a tile, starting at `column` of the task. Rows and columns beyond the end of `c` are left out.
     #[inline(always)]
     fn write<'s>(
         &mut self,
