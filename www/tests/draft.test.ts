@@ -257,7 +257,7 @@ describe.skipIf(FAKE)('with the engine', () => {
     await tab(page, 'File');
     expect(await page.getByText(KEPT).isVisible()).toBe(false);
     await page.locator('#data-input').setInputFiles(large);
-    await page.getByText('This file has 18 MB. A draft keeps files of up to 16 MB').waitFor();
+    await page.getByText('This file is 18 MB. A draft keeps files of up to 16 MB').waitFor();
     await shoot(page, 'phone-dark-2-draft-large');
     expect(await faultsOf(page)).toEqual([]);
     expect(await stored(page)).toEqual(['page-draft.json']);

@@ -92,7 +92,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
   test('lines, tables without a header, other names, and labels in any language', { timeout: LONG }, async () => {
     const { page, done } = await atPaste();
     const pasted: [string, string, string[]][] = [
-      ['work: Meeting at 4\nfamily: Dinner at 7, bring bread\nwork: Please send it\nfamily: Love you', 'The label stands before the first colon', ['work', 'family']],
+      ['work: Meeting at 4\nfamily: Dinner at 7, bring bread\nwork: Please send it\nfamily: Love you', 'The label comes before the first colon', ['work', 'family']],
       ['오늘 저녁 같이 먹자\t가족\n네 시에 회의가 있습니다\t업무\n사랑해 엄마\t가족\n보고서를 보내 주세요\t업무', 'The text is in column 1 and the label in column 2', ['가족', '업무']],
       ['😀,Schön dich zu sehen\n😡,Das ist mir zu spät\n😀,Danke dir sehr\n😡,Nie wieder', 'The text is in column 2 and the label in column 1', ['😀', '😡']],
       ['Nachricht;Art\nKommst du heute?;Familie\nDie Rechnung ist offen;Arbeit\nBis gleich!;Familie\nTermin um vier;Arbeit', 'the column “Nachricht”', ['Familie', 'Arbeit']],
@@ -100,7 +100,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
       // In a few lines, labels need not repeat, and different spellings of a label count as one.
       ['friend: See you at noon\nscam: Pay here: now', '(2 labels: “friend”, “scam”). The first line is an example.', ['friend', 'scam']],
       ['work: Meeting\nfamily: Love you\nFAMILY: Dinner\nfamily: Bye', '(2 labels: “family”, “work”)', ['family', 'work']],
-      ['text,label\nMeeting,Work\nLove you,family\nReport,work \nDinner,FAMILY\nSend it,work\nBye,family', 'are taken as one label', ['work', 'family']],
+      ['text,label\nMeeting,Work\nLove you,family\nReport,work \nDinner,FAMILY\nSend it,work\nBye,family', 'are treated as one label', ['work', 'family']],
     ];
     for (const [text, said, found] of pasted) {
       await area(page).fill(text);

@@ -148,7 +148,7 @@ test('pasted examples: label words, problems by row, and a wrong setting', { tim
   await page.getByRole('radio', { name: 'Paste' }).check();
   const area = page.getByLabel('Your examples, one per line');
   await area.fill('just some words, and no names of columns');
-  await page.getByText('This is one single text.').waitFor();
+  await page.getByText('This is a single text.').waitFor();
   await area.fill(`text,label\n${'"Lunch, at noon?",Friend\nPay here now,Scam\n'.repeat(6)}no label here,\n`);
   await page.getByText('1 row left out').click();
   await page.getByText('row 14, field `label`').waitFor();

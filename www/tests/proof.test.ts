@@ -1,5 +1,5 @@
 /**
- * Tests "Check it yourself": flight mode, the hash of the build, the hashes that the browser checks, and what a training
+ * Tests "Check it yourself": airplane mode, the hash of the build, the hashes that the browser checks, and what a training
  * record contains.
  */
 import { createHash } from 'node:crypto';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-test('the page sees flight mode, and trains in it without a request', { timeout: 2 * LONG }, async () => {
+test('the page sees airplane mode, and trains in it without a request', { timeout: 2 * LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await untilStored(page);
   await page.getByText('Check it yourself').click();
@@ -25,8 +25,8 @@ test('the page sees flight mode, and trains in it without a request', { timeout:
   await shoot(page, 'phone-light-1-proof');
   expect(await faultsOf(page)).toEqual([]);
   await loadTiny(page);
-  await page.getByRole('button', { name: 'Prove it in flight mode' }).click();
-  expect(await page.locator('#prove-status').textContent()).toContain('Turn on flight mode now');
+  await page.getByRole('button', { name: 'Prove it in airplane mode' }).click();
+  expect(await page.locator('#prove-status').textContent()).toContain('Turn on airplane mode now');
   await context.setOffline(true);
   await page.getByText('This device is offline: a request has just failed.').waitFor();
   await tinySettings(page, 3);

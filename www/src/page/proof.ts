@@ -1,4 +1,4 @@
-/** "Check it yourself": training in flight mode, with the requests counted, and the hash of this build. */
+/** "Check it yourself": training in airplane mode, with the requests counted, and the hash of this build. */
 import { byId } from './dom.ts';
 import { now, requestsSince } from './privacy.ts';
 import type { App } from './state.ts';

@@ -12,7 +12,7 @@ export const device = {
   heavy: 'That is a lot for this device. It may run out of memory.',
   alreadyHere: (size: number) => `It is already on this device (${bytes(size)}).`,
   download: (size: number, here: number, space: number | undefined) =>
-    `The download is ${bytes(size)}${here > 0 ? `, and ${bytes(here)} of it are already here` : ''}${space === undefined ? '' : `; this browser has space for ${bytes(space)}`}.`,
+    `The download is ${bytes(size)}${here > 0 ? `, and ${bytes(here)} of it is already here` : ''}${space === undefined ? '' : `; this browser has space for ${bytes(space)}`}.`,
   hasMemory: (memory: string) => `This device has that much ${memory}: the page has just tried it.`,
   lacksMemory: (memory: string) => `This device does not have that much ${memory} now. Close other tabs, choose fewer bits under “Memory”, or choose a smaller model.`,
   ofUnknownSize: 'of unknown size',

@@ -47,7 +47,7 @@ export const examples = {
   theExamples: 'the examples',
   remove: 'Remove',
   columnsFound: (text: string, label: string) => `The text is in the column “${text}” and the label in “${label}”.`,
-  oneLabel: (labels: readonly string[]) => `${labels.map((label) => `“${label}”`).join(' and ')} are taken as one label.`,
+  oneLabel: (labels: readonly string[]) => `${labels.map((label) => `“${label}”`).join(' and ')} are treated as one label.`,
   unlabeled: (texts: number) => `${plural(texts, 'text')} without labels. Write at least two labels, then tap one for each text.`,
   labeled: (done: number, all: number) => `${count(done)} of ${plural(all, 'text')} labeled. Those without a label are left out.`,
   removeIt: (text: string) => `Remove “${text}”`,
@@ -58,8 +58,8 @@ export const examples = {
   leftOut: (rows: number) => `${plural(rows, 'row')} left out`,
   andMore: (rows: number) => `and ${count(rows)} more`,
   foreign: (foreign: number, texts: number, model: string, other: string) =>
-    `${count(foreign)} of ${plural(texts, 'text')} ${foreign === 1 ? 'is' : 'are'} in letters that this model (${model}) hardly knows: it sees single letters, or signs that it cannot tell apart. So it will learn little from them. A model of many languages knows them, such as ${other}: reload this page, and choose it in step 1, under “From Hugging Face”. You can also go on with this one.`,
+    `${count(foreign)} of ${plural(texts, 'text')} ${foreign === 1 ? 'is' : 'are'} in letters that this model (${model}) hardly knows: it sees single letters, or signs that it cannot tell apart. So it will learn little from them. A multilingual model knows them, such as ${other}: reload this page, and choose it in step 1, under “From Hugging Face”. You can also go on with this one.`,
   inPieces: (model: string, other: string) =>
-    `This model (${model}) reads most words of these texts in pieces, as it does in a language that it was not taught. If they are in such a language, it will learn less from them than a model of many languages, such as ${other}: reload this page, and choose it in step 1, under “From Hugging Face”. You can also go on with this one.`,
+    `This model (${model}) reads most words of these texts in pieces, as it does in a language that it has not learned. If they are in such a language, it will learn less from them than a multilingual model, such as ${other}: reload this page, and choose it in step 1, under “From Hugging Face”. You can also go on with this one.`,
   summary: (examples: number, labels: string) => `${plural(examples, 'example')}: ${labels}`,
 };

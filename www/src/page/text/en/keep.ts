@@ -12,5 +12,5 @@ export const keep = {
   back: 'Back to training',
   twoLibraries: 'transformers or sentence-transformers',
   modelNote: (size: number, opens: string) => `A zip file with all files of the model, about ${bytes(size)}. Once it is unpacked, the Python library ${opens} opens its folder.`,
-  opensHere: 'This page opens it as it is, under “From my files”.',
+  opensHere: 'This page opens the zip file directly, under “From my files”.',
 };

@@ -25,7 +25,7 @@ const codes: Record<ErrorCode, Problem> = {
   },
   'model-unsupported': {
     title: 'This kind of model cannot be used here',
-    advice: 'Models of these families work, among others: BERT, RoBERTa, GPT-2, OPT, Llama, Mistral, Qwen, Gemma and Phi. Take a version that is not quantized, as safetensors or pytorch_model.bin, or a GGUF file.',
+    advice: 'Models of these families work, among others: BERT, RoBERTa, GPT-2, OPT, Llama, Mistral, Qwen, Gemma and Phi. Use a version that is not quantized, as safetensors or pytorch_model.bin, or a GGUF file.',
   },
   'file-corrupt': {
     title: 'A file is missing or damaged',
@@ -67,11 +67,11 @@ export const problem = {
   },
   link: {
     title: 'This link cannot be opened',
-    advice: 'Some programs cut long links off. Copy all of it, or ask the person who sent it for the training record as a file.',
+    advice: 'Some programs cut off long links. Copy all of it, or ask the person who sent it for the training record as a file.',
   },
   noTokenizer: {
     title: 'A file is missing from this model',
-    advice: 'Choose another model: best the one that this one was made from, which its page usually names. Or download the files of this one, and tokenizer.json of that one, and choose all of them together under “From my files”.',
+    advice: 'Choose another model, ideally the one that this model was made from. Its page usually names it. Or download the files of this model and the tokenizer.json of the other, and choose all of them together under “From my files”.',
   },
   locked: {
     title: 'This model is not open to everyone',
@@ -80,7 +80,7 @@ export const problem = {
   insecure: 'Browsers allow WebGPU only for pages that are loaded over https, or from this device itself (localhost).',
   processor: {
     title: 'This page will use the processor',
-    meaning: 'This browser offers it no graphics chip (GPU). Learning quickly with Small BERT still takes seconds. Training deeper, and larger models, take much longer.',
+    meaning: 'This browser does not let it use a graphics chip (GPU). Learning quickly with Small BERT still takes seconds. Training deeper, and larger models, take much longer.',
     faster: 'How to make it faster',
   },
 };

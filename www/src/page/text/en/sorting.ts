@@ -22,5 +22,5 @@ export const sorting = {
   first: 'The first ones',
   empty: 'Paste some texts, or choose a file.',
   chosen: (name: string, rows: number) => `${name}: ${plural(rows, 'text')}`,
-  columns: (name: string) => `The texts are those of the column “${name}”.`,
+  columns: (name: string) => `The texts come from the column “${name}”.`,
 };

@@ -1,7 +1,7 @@
 /** What to do when storage is full, or when there is none. */
 export const space = {
   needs: (needed: string) => `It needs about ${needed}.`,
-  needsAndFree: (needed: string, free: string) => `It needs about ${needed}, and ${free} are free.`,
+  needsAndFree: (needed: string, free: string) => `It needs about ${needed}, and ${free} is free.`,
   modelFull: 'the browser has no space left for this model',
   models: 'Models that you could delete:',
   delete: 'Delete',
