@@ -200,7 +200,7 @@ impl Task {
                         let (candidates, correct) = of(record)?;
                         Reply::Choice { candidates, correct }
                     }
-                    Answers::Text(of, normalise) => Reply::Text { answers: of(record)?, normalise },
+                    Answers::Text(of, normalize) => Reply::Text { answers: of(record)?, normalize },
                 };
                 let class = label.and_then(|i| u32::try_from(i).ok());
                 rows.push(Question { prompt, reply, class, row: record.row });
