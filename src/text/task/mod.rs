@@ -51,7 +51,7 @@ pub fn find(name: &str) -> Result<&'static Task> {
         };
         err!(
             InvalidArgument,
-            "task: expected for a masked model {}; for a causal one {}; found {name:?}",
+            "task: expected, for a masked model, {}; for a causal model, {}; found {name:?}",
             names(HeadKind::MaskedLm).join(", "),
             names(HeadKind::CausalLm).join(", ")
         )
