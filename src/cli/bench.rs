@@ -42,7 +42,7 @@ pub(super) struct Args {
     /// Report the time of each kernel in a forward pass and in a step
     #[arg(long)]
     profile: bool,
-    /// Run only the first step of a training and its update, and report its memory beside the plan
+    /// Run only the first training step and its update, and report its memory next to the plan
     #[arg(long)]
     one_step: bool,
 }
@@ -52,17 +52,20 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         return kernels(context).await;
     }
     if args.batch_size == 0 || args.seq_len < 2 || args.repeat == 0 {
-        bail!(InvalidArgument, "--batch-size and --repeat are at least 1, --seq-len at least 2");
+        bail!(InvalidArgument, "--batch-size and --repeat must be at least 1, and --seq-len at least 2");
     }
     let (backend, dir) = (device::backend(context).await?, args.model.dir()?);
     let mut session = model::describe(context, backend.as_ref(), dir.as_ref(), args.dtype.dtype()?).await?;
     let most = session.model.spec().max_length;
     if args.seq_len > most {
-        bail!(InvalidArgument, "--seq-len {}: the model takes {most}", args.seq_len);
+        bail!(InvalidArgument, "--seq-len {}: the model takes at most {most} tokens", args.seq_len);
     }
     args.method.check()?;
     if args.method.readout || args.method.method == Some(MethodKind::Readout) {
-        bail!(InvalidArgument, "a readout is not timed here: its log has the time of each fit");
+        bail!(
+            InvalidArgument,
+            "bench does not time readouts: the log.jsonl of a run has the time of each fit"
+        );
     }
     let settings = Settings {
         batch_size: args.batch_size,
@@ -123,7 +126,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     say!("forward                 {forward_ms:.1} ms, {:.2} GFLOP/s", flops / forward_ms / 1e6)?;
     say!("step                    {step_ms:.1} ms, {:.0} tokens/s", tokens / step_ms * 1e3)?;
     say!("step / two forwards     {:.3}", step_ms / (2.0 * forward_ms))?;
-    say!("host's part of a step   {host_ms:.1} ms, {:.1}%", 100.0 * host_ms / step_ms)?;
+    say!("host time per step      {host_ms:.1} ms, {:.1}%", 100.0 * host_ms / step_ms)?;
     let mb = |bytes: u64| bytes as f64 / 1e6;
     say!(
         "GPU memory              {:.1} MB weights, {:.1} MB scratch, {:.1} MB activations, {:.1} MB peak",
@@ -174,7 +177,7 @@ async fn profile(
         let moved: u64 = kernels.iter().map(|k| k.bytes).sum();
         let [moved, least] = [moved, least].map(|bytes| bytes as f64 / 1e6);
         say!(
-            "{pass}: {total:.1} ms, {moved:.1} MB read and written, of which weights at the least {least:.1}"
+            "{pass}: {total:.1} ms, {moved:.1} MB read and written, of which at least {least:.1} MB are weights"
         )?;
         for KernelTime { kernel, dispatches, ms, bytes } in kernels {
             let (part, mb) = (100.0 * ms / total, bytes as f64 / 1e6);
@@ -196,7 +199,7 @@ async fn kernels(context: &Context) -> Result<()> {
         return Ok(());
     }
     say!(
-        "adapter {}; rows x columns x depth, and the part of a pure multiply-add kernel's rate",
+        "adapter {}; rows x columns x depth, and the share of a pure multiply-add kernel's rate",
         backend.name()
     )?;
     for m in measured {

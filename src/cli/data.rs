@@ -92,7 +92,7 @@ impl PromptArgs {
             ExampleEncoder::Classification { labels, .. } => Ok(Some((template, labels.words))),
             _ => bail!(
                 InvalidArgument,
-                "--task: expected a masked model for a readout on a task's label words; with a causal one, give --template and --labels"
+                "--task: expected a masked model for a readout on a task's label words; for a causal model, give --template and --labels"
             ),
         }
     }
@@ -111,7 +111,7 @@ impl PromptArgs {
         match self.prompt_flag() {
             Some(flag) => bail!(
                 InvalidArgument,
-                "{flag}: expected none beside --readout: {}",
+                "{flag} cannot be combined with --readout: {}",
                 Classifier::WORDS_HAVE_NO_STEPS
             ),
             None => Ok(()),
@@ -126,7 +126,7 @@ impl PromptArgs {
         match self.prompt_flag() {
             Some(flag) => bail!(
                 InvalidArgument,
-                "{flag}: expected none: the readout takes texts and labels as they stand in the data, or the template that it was fitted with"
+                "{flag}: expected none, because the readout takes texts and labels unchanged from the data, or uses the template that it was fitted with"
             ),
             None => Ok(()),
         }

@@ -21,8 +21,8 @@ pub(super) struct Args {
     eval: PathBuf,
     #[command(flatten)]
     prompt: PromptArgs,
-    /// In-context learning for causal models: number of rows of --train that stand before each evaluated row with their answers, as
-    /// many of each label. --data-seed draws them. 0 is zero-shot
+    /// In-context learning for causal models: number of rows of --train that precede each evaluated row with their answers, with
+    /// equal numbers of each label. --data-seed is the seed of the draw. 0 is zero-shot
     #[arg(long, default_value_t = 0, requires = "train")]
     in_context: u32,
     /// The data that the rows of --in-context are drawn from
@@ -117,7 +117,7 @@ impl Args {
             shown.per_label.iter().map(|(label, count)| format!("{count} of {label:?}")).collect();
         let tokens = session.tokenizer()?.encode(&shown.text, false)?.len();
         let of = if of.is_empty() { String::new() } else { format!(" ({})", of.join(", ")) };
-        note!("{} examples{of} stand before each row: {tokens} tokens", shown.rows.len());
+        note!("{} examples{of} precede each row: {tokens} tokens", shown.rows.len());
         Ok(Some(shown))
     }
 }

@@ -69,11 +69,11 @@ fn sentence(label: &LabelFigures, names: &[&str]) -> String {
     // Most frequent mistake first.
     mistakes.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
     let mistakes: Vec<String> =
-        mistakes.iter().map(|(count, name)| format!(", {count} taken for {name:?}")).collect();
+        mistakes.iter().map(|(count, name)| format!(", {count} answered as {name:?}")).collect();
     let mistaken = mistakes.concat();
     let recall = label.recall.map_or(String::new(), |recall| format!(" ({})", percent(recall)));
     let precision = label.precision.map_or_else(
-        || "it was never the answer".to_owned(),
+        || "it was never given as an answer".to_owned(),
         |precision| format!("the answer {:?} is right {} of the time", label.label, percent(precision)),
     );
     format!("{:?}: {} of {} correct{recall}{mistaken}; {precision}.", label.label, label.correct, label.rows)

@@ -74,14 +74,14 @@ impl Args {
         if existing.is_some() && !self.resume {
             bail!(
                 InvalidArgument,
-                "{}: there is a run; give --resume to go on, or another --out",
+                "{}: this directory already has a run; give --resume to continue it, or another --out",
                 self.out.display()
             );
         }
         if self.eval.is_some() && self.prompt.draw.hold_out > 0 {
             bail!(
                 InvalidArgument,
-                "--hold-out takes rows of --train where there is no --eval; give one of the two"
+                "--hold-out holds out rows of --train in place of --eval; give only one of the two"
             );
         }
         Ok((out, existing))
@@ -184,10 +184,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     if let Some(trajectory) = existing {
         if trajectory.torn_bytes > 0 {
-            note!(
-                "the last record was cut off after {} bytes: its step is done again",
-                trajectory.torn_bytes
-            );
+            note!("the last record was cut off after {} bytes: its step is repeated", trajectory.torn_bytes);
         }
         let bar = progress::bar(trajectory.steps().into(), progress::REPLAY);
         trainer
@@ -245,7 +242,7 @@ async fn train(
     run: &mut RunDir,
 ) -> Result<Option<EvaluationReport>> {
     let steps = trainer.settings().steps;
-    let bar = progress::bar(steps.into(), "{bar:20} {pos}/{len}  {msg}  {per_sec}  left {eta}");
+    let bar = progress::bar(steps.into(), "{bar:20} {pos}/{len}  {msg}  {per_sec}  {eta} left");
     bar.set_position(trainer.done().into());
     let settings = trainer.settings();
     let mut diagnosis = Diagnosis::new(steps, settings.learning_rate, settings.epsilon);

@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// Token ids separated by commas; may be given several times
     #[arg(long)]
     ids: Vec<String>,
-    /// Load this peft adapter beside the weights
+    /// Load this peft adapter in addition to the weights
     #[arg(long)]
     adapter: Option<PathBuf>,
     #[command(flatten)]

@@ -35,7 +35,7 @@ impl LimitArgs {
 pub(super) fn line(plan: &Plan) -> String {
     let mb = |bytes: u64| bytes as f64 / 1e6;
     format!(
-        "GPU memory: {:.1} MB at most: {:.1} weights, {:.1} adapter, {:.1} branches' weights, {:.1} activations; Adam would take {:.1}",
+        "GPU memory: at most {:.1} MB ({:.1} weights, {:.1} adapter, {:.1} perturbed weights, {:.1} activations); Adam would take {:.1} MB",
         mb(plan.peak),
         mb(plan.weights),
         mb(plan.adapter),

@@ -10,8 +10,8 @@ use crate::train::dtype;
 /// The storage format of the matrices.
 #[derive(Args, Clone, Debug)]
 pub(super) struct DtypeArgs {
-    /// Storage format of the matrices. Where a block format is named, blocks in a GGUF file are kept as they
-    /// are. Weights can be converted to f16, q8, q4 and q4_1; the other block formats can only be read
+    /// Storage format of the matrices. If it is a block format, blocks in a GGUF file are kept unchanged.
+    /// Weights can be converted to f16, q8, q4 and q4_1; the other block formats can only be read
     #[arg(long, value_parser = formats(), default_value = "f32")]
     dtype: String,
 }

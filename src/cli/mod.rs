@@ -36,7 +36,7 @@ use context::{Context, Device, LimitsArg};
 
 use crate::error::{Code, Error, Result};
 
-/// Fine-tunes language models by MeZO, on WebGPU, at the memory of inference.
+/// Fine-tunes language models with MeZO on WebGPU, in about the memory that inference takes.
 #[derive(Debug, Parser)]
 #[command(name = "pocketllm", version, about)]
 struct Cli {
@@ -53,8 +53,8 @@ struct Cli {
     /// too), a safe choice (untuned), or names by class
     #[arg(long, global = true, default_value = "untuned")]
     tiles: String,
-    /// Read the layers' weights from a scratch file in each pass, instead of keeping them in GPU memory: for models that are larger than
-    /// it. Weights are not trained then, adapters and readouts are. The file is in the system's directory for temporary files (TMPDIR)
+    /// Read the layers' weights from a scratch file in each pass instead of keeping them in GPU memory, for models that are larger than
+    /// it. Adapters and readouts can then be trained, but the weights cannot. The file is in the system's directory for temporary files (TMPDIR)
     #[arg(long, global = true)]
     stream_layers: bool,
     #[command(subcommand)]
@@ -72,7 +72,7 @@ enum Command {
     Finetune(Box<finetune::Args>),
     /// Recompute the fine-tuned weights from the base model and a trajectory
     Replay(replay::Args),
-    /// Measure loss and accuracy on a data file, beside the baseline and with the results of each label
+    /// Measure loss and accuracy on a data file, along with the baseline and the results of each label
     Evaluate(evaluate::Args),
     /// Label texts, with the probability of each label
     Classify(classify::Args),
@@ -122,7 +122,7 @@ async fn run_to_end(context: &Context, command: &mut Command) -> Result<()> {
     for pause in PAUSES {
         match run(context, command).await {
             Err(error) if error.code() == Code::DeviceLost && command.begins_again(context) => {
-                print::note!("{error}. The command goes on with a new device and shorter submits.");
+                print::note!("{error}. The command continues on a new device, with shorter submits.");
                 std::thread::sleep(Duration::from_secs(pause));
             }
             result => return result,

@@ -84,7 +84,7 @@ pub(super) struct TunedModel {
     /// Replay this trajectory first; its template and labels are used if none are given
     #[arg(long)]
     trajectory: Option<PathBuf>,
-    /// Load this peft adapter beside the weights
+    /// Load this peft adapter in addition to the weights
     #[arg(long, conflicts_with = "trajectory")]
     adapter: Option<PathBuf>,
     #[command(flatten)]

@@ -20,7 +20,7 @@ pub(super) struct Args {
     /// Number of examples per step
     #[arg(long, default_value_t = 8)]
     batch_size: u32,
-    /// Number of examples per forward pass; 0 passes the whole batch at once
+    /// Number of examples per forward pass; 0 runs the whole batch at once
     #[arg(long, default_value_t = 0)]
     micro_batch: u32,
     /// Number of tokens per example
@@ -61,7 +61,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let settings = Settings { readout: args.method.readout.then_some(pooling), ..settings };
     let most = Settings { max_length: spec.max_length, ..settings.clone() }.length_for(spec)?;
     if args.seq_len == 0 || args.seq_len > most {
-        bail!(InvalidArgument, "--seq-len {}, expected 1 to {most}", args.seq_len);
+        bail!(InvalidArgument, "--seq-len {}: expected 1 to {most}", args.seq_len);
     }
     let sizes = Sizes::even(spec.head_kind(), args.batch_size, args.seq_len, args.labels);
     let plan = args.limit.check(&session, &settings, &sizes, None).await?;
@@ -72,10 +72,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let rows = [
         ("weights", plan.weights),
         ("adapter", plan.adapter),
-        ("branches' weights", plan.scratch),
+        ("perturbed weights", plan.scratch),
         ("activations", plan.activations),
         ("transfer", plan.transfer),
-        ("at most at a time", plan.peak),
+        ("peak", plan.peak),
         ("Adam in f32, at least", plan.adam),
     ];
     for (what, bytes) in rows {

@@ -104,7 +104,7 @@ impl DType {
             .collect();
         let (option, others) = (self.option(), others.join(", "));
         format!(
-            "weights cannot be converted to {option}, only read from a file that has them in blocks; use one of {others}"
+            "weights cannot be converted to {option}, which can only be read from a file that has such blocks; use one of {others}"
         )
     }
 }

@@ -122,7 +122,7 @@ impl WordHead {
         let expected: usize = self.groups().iter().map(|group| group.len()).sum();
         if values.len() != expected {
             let found = values.len();
-            bail!(InvalidArgument, "the head on label words has {expected} values, {found} were found");
+            bail!(InvalidArgument, "expected {expected} values of the head on label words, found {found}");
         }
         self.place(values);
         Ok(())

@@ -67,10 +67,7 @@ impl WordHead {
         let (rows, width) = (labels.len(), self.hidden);
         if rows == 0 || rows.checked_mul(width) != Some(features.len()) {
             let found = features.len();
-            bail!(
-                InvalidArgument,
-                "{rows} rows of {width} features were expected, {found} values were found"
-            );
+            bail!(InvalidArgument, "expected {rows} rows of {width} features, found {found} values");
         }
         if let Some(label) = labels.iter().find(|label| **label >= self.labels) {
             bail!(InvalidArgument, "label {label} is out of range: the head has {} labels", self.labels);

@@ -159,12 +159,12 @@ fn check_alike(first: &BTreeMap<&str, usize>) -> Result<()> {
     for (&label, &row) in first {
         if let Some((other, other_row)) = seen.insert(plain(label), (label, row)) {
             let how = match lower(other) == lower(label) {
-                true => "by case or spaces",
-                false => "in how Unicode writes their letters (composed or decomposed)",
+                true => "in case or spaces",
+                false => "in their Unicode normalization (composed or decomposed letters)",
             };
             bail!(
                 DataInvalid,
-                "the labels {other:?} (row {other_row}) and {label:?} (row {row}) differ only {how}; write them alike"
+                "the labels {other:?} (row {other_row}) and {label:?} (row {row}) differ only {how}; spell them the same way"
             );
         }
     }

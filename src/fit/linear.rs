@@ -26,7 +26,7 @@ impl Linear {
             let found = values.len();
             bail!(
                 InvalidArgument,
-                "{classes} labels on {width} features have {width} weights and a bias each, {found} values were found"
+                "expected {width} weights and a bias for each of {classes} labels, found {found} values"
             );
         };
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
@@ -67,7 +67,7 @@ impl Linear {
     pub fn logits(&self, features: &[f32]) -> Result<Vec<f64>> {
         let width = self.width();
         if features.len() != width {
-            bail!(InvalidArgument, "{width} features were expected, {} were found", features.len());
+            bail!(InvalidArgument, "expected {width} features, found {}", features.len());
         }
         let features = wide(features);
         let classes = self.weight.chunks_exact(width.max(1)).zip(&self.bias);

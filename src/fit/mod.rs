@@ -84,7 +84,7 @@ impl Readout {
         if width == 0 || rows.checked_mul(width) != Some(features.len()) {
             bail!(
                 InvalidArgument,
-                "{rows} rows of {width} features were expected, {} values were found",
+                "expected {rows} rows of {width} features, found {} values",
                 features.len()
             );
         }
@@ -138,7 +138,7 @@ impl Readout {
     pub fn probabilities(&self, features: &[f32]) -> Result<Vec<f64>> {
         let width = self.weight.len() / self.bias.len();
         if features.len() != width {
-            bail!(InvalidArgument, "{width} features were expected, {} were found", features.len());
+            bail!(InvalidArgument, "expected {width} features, found {}", features.len());
         }
         let features: Vec<f64> = features.iter().map(|&value| f64::from(value)).collect();
         let rows = self.weight.chunks_exact(width).zip(&self.bias);

@@ -70,7 +70,7 @@ pub async fn open_sharded(dir: &dyn ModelDir, index: &dyn ByteSource) -> Result<
     let mut all = Parsed::default();
     for (file, names) in wanted {
         let Some(source) = dir.open(file).await? else {
-            bail!(FileCorrupt, "{name}: expected a file {file} beside it, found none");
+            bail!(FileCorrupt, "{name}: expected a file {file} next to it, found none");
         };
         let mut parsed = match is_pickle {
             true => pickle::parse_file(source.as_ref(), sources.len()).await?,

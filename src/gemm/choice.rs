@@ -138,7 +138,7 @@ impl std::str::FromStr for Choice {
             let names = names.join(", ");
             err!(
                 InvalidArgument,
-                "tiles '{text}': expected {CLASSES} of {names}; then {ATTENTION_IN_REGISTERS} or nothing"
+                "tiles '{text}': expected {CLASSES} names, each one of {names}, and optionally {ATTENTION_IN_REGISTERS} at the end"
             )
         })
     }

@@ -123,8 +123,9 @@ impl Gpu {
             (adapter.request_device(&descriptor), required.contains(wgpu::Features::SUBGROUP));
         #[cfg(target_arch = "wasm32")]
         let (request, subgroups) = super::subgroups::added(|| adapter.request_device(&descriptor));
-        let (device, queue) =
-            request.await.map_err(|e| err!(WebgpuUnavailable, "the adapter gives no device: {e}"))?;
+        let (device, queue) = request
+            .await
+            .map_err(|e| err!(WebgpuUnavailable, "the adapter could not create a device: {e}"))?;
         let one_size = info.subgroup_min_size == info.subgroup_max_size;
         let limits = Limits {
             matrix_units,
@@ -237,7 +238,7 @@ impl Gpu {
                 executor::shorten_submits();
                 Err(err!(DeviceLost, "the GPU has not answered for {} minutes", PATIENCE.as_secs() / 60))
             }
-            Err(error) => Err(err!(DeviceLost, "waiting for the GPU: {error}")),
+            Err(error) => Err(err!(DeviceLost, "waiting for the GPU failed: {error}")),
         }
     }
 
@@ -267,7 +268,7 @@ impl Gpu {
         let value = done.await.ok();
         self.waited_ms.set(self.waited_ms.get() + start.elapsed_ms());
         self.check()?;
-        value.ok_or_else(|| err!(DeviceLost, "the GPU dropped a request without an answer"))
+        value.ok_or_else(|| err!(DeviceLost, "the GPU dropped a request without answering it"))
     }
 
     async fn read_back(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
@@ -295,10 +296,12 @@ impl Gpu {
             // The receiver is gone only if the read was abandoned.
             let _ = sender.send(result);
         });
-        self.wait(receiver).await?.map_err(|e| err!(DeviceLost, "reading {} back: {e}", buffer.name()))?;
+        self.wait(receiver)
+            .await?
+            .map_err(|e| err!(DeviceLost, "{} could not be read back: {e}", buffer.name()))?;
         let data = staging
             .get_mapped_range(..)
-            .map_err(|e| err!(DeviceLost, "reading {} back: {e}", buffer.name()))?
+            .map_err(|e| err!(DeviceLost, "{} could not be read back: {e}", buffer.name()))?
             .to_vec();
         staging.destroy();
         Ok(data)
@@ -349,7 +352,7 @@ impl Backend for Gpu {
         let bytes = bytes.max(16).next_multiple_of(16);
         if bytes > self.limits.buffer_bytes {
             let limit = self.limits.buffer_bytes;
-            bail!(LimitExceeded, "buffer {name}: {bytes} bytes, the device allows {limit}");
+            bail!(LimitExceeded, "buffer {name}: {bytes} bytes, but the device allows {limit}");
         }
         self.check()?;
         let buffer = self.device().create_buffer(&wgpu::BufferDescriptor {

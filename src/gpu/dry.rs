@@ -41,7 +41,7 @@ impl Backend for Dry {
     fn create(&self, name: &str, bytes: u64, class: MemoryClass) -> Result<Buffer> {
         let (bytes, limit) = (bytes.max(16).next_multiple_of(16), self.limits.buffer_bytes);
         if bytes > limit {
-            bail!(LimitExceeded, "buffer {name}: {bytes} bytes, the device allows {limit}");
+            bail!(LimitExceeded, "buffer {name}: {bytes} bytes, but the device allows {limit}");
         }
         Ok(Buffer::new(name, bytes, Storage::Counted, &self.tracker, class))
     }

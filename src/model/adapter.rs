@@ -124,7 +124,7 @@ impl Adapter {
                 if *rank == 0 || *rank > 1024 || !alpha.is_finite() || *alpha <= 0.0 {
                     bail!(
                         InvalidArgument,
-                        "LoRA of rank {rank} and alpha {alpha}, expected 1 to 1024 and more than 0"
+                        "LoRA of rank {rank} and alpha {alpha}: expected a rank of 1 to 1024 and an alpha above 0"
                     );
                 }
                 for (i, id) in lora_matrices(model, targets)?.into_iter().enumerate() {
@@ -139,7 +139,7 @@ impl Adapter {
             AdapterSpec::Prefix { length } => {
                 if *length == 0 || *length >= model.max_length {
                     let most = model.max_length - 1;
-                    bail!(InvalidArgument, "a prefix of {length}, expected 1 to {most}");
+                    bail!(InvalidArgument, "a prefix of {length} rows, expected 1 to {most}");
                 }
                 if model.has_convolutions() {
                     bail!(
@@ -324,7 +324,7 @@ pub fn lora_matrices(model: &ModelSpec, targets: &[String]) -> Result<Vec<Tensor
     if let Some((target, _)) = targets.iter().zip(&used).find(|(_, used)| !**used) {
         bail!(
             InvalidArgument,
-            "no linear layer is called {target:?}; there are {}, all-linear",
+            "no linear layer is called {target:?}; expected one of {}, all-linear",
             known.join(", ")
         );
     }

@@ -39,7 +39,7 @@ impl Transformer {
         let ranges = pooling.ranges(batch);
         if ranges.len() != batch.sequences() {
             let (masks, sequences) = (ranges.len(), batch.sequences());
-            bail!(InvalidArgument, "{sequences} sequences were expected to have a mask each, found {masks}");
+            bail!(InvalidArgument, "expected a mask for each of {sequences} sequences, found {masks}");
         }
         self.backend().write(&ws.ranges, 0, bytemuck::cast_slice(&ranges))
     }

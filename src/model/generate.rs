@@ -59,7 +59,7 @@ impl Transformer {
         }
         if prompt.len() >= self.max_length() as usize {
             let (have, most) = (prompt.len(), self.max_length());
-            bail!(InvalidArgument, "the prompt has {have} tokens, the model takes fewer than {most}");
+            bail!(InvalidArgument, "the prompt has {have} tokens, but the model takes fewer than {most}");
         }
         if !sampling.temperature.is_finite() || sampling.temperature < 0.0 {
             bail!(InvalidArgument, "temperature is {}, expected 0 or more", sampling.temperature);

@@ -99,7 +99,7 @@ impl<'a> Pass<'a> {
     fn readout_losses(&mut self, count: u32) -> Result<()> {
         let (ws, width, tokens) = (self.ws, self.spec().hidden, self.tokens);
         let Some(head) = self.model.readout() else {
-            bail!(InvalidArgument, "the model has no readout to score texts by");
+            bail!(InvalidArgument, "the model has no readout to score texts with");
         };
         let hidden = self.forward()?; // [B, T, C]
         let pooled = pool::Tensors { x: hidden, ranges: &ws.ranges, y: &ws.gathered }; // y [B, count, C]

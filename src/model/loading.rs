@@ -118,7 +118,7 @@ impl Weights {
             for value in &mut values {
                 if !value.is_finite() {
                     let (file, name) = (checkpoint.name(), &info.name);
-                    bail!(FileCorrupt, "{file}: {name} holds {value}, expected finite numbers");
+                    bail!(FileCorrupt, "{file}: {name} contains {value}, expected finite numbers");
                 }
                 if !value.is_normal() {
                     *value = 0.0;
@@ -169,7 +169,7 @@ impl Weights {
             let dtype = matrix.dtype.option();
             bail!(
                 InvalidArgument,
-                "{name} holds {value}, dtype {dtype} takes values up to {most}: use dtype f32"
+                "{name} contains {value}, but dtype {dtype} only holds values up to {most}: use dtype f32"
             );
         }
         matrix.dtype.quantize(values)

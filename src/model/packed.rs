@@ -69,7 +69,11 @@ impl Packed {
         }
         let limit = backend.limits().whole_binding();
         if vec4s * 16 > limit {
-            bail!(LimitExceeded, "{name}: {} bytes are needed, a binding holds {limit}", vec4s * 16);
+            bail!(
+                LimitExceeded,
+                "{name}: {} bytes are needed, but a binding holds at most {limit}",
+                vec4s * 16
+            );
         }
         let stored = backend.create(name, vec4s * 16, class)?;
         Ok(Packed { stored, counters: None, vec4s: vec4s as u32, places })

@@ -24,7 +24,7 @@ pub fn refuse_quantized(config: &Config) -> Result<()> {
         let method = match method {
             Some(method) => method,
             None if field == "quantization" => "MLX",
-            None => "a method that it does not name",
+            None => "an unnamed method",
         };
         let flags = [("load_in_4bit", 4), ("load_in_8bit", 8)];
         let flagged = flags.iter().find(|(key, _)| value[*key] == true).map(|(_, bits)| *bits);
@@ -32,7 +32,7 @@ pub fn refuse_quantized(config: &Config) -> Result<()> {
             value["bits"].as_u64().or(flagged).map_or(String::new(), |bits| format!(" with {bits} bits"));
         bail!(
             ModelUnsupported,
-            "{}: {field}: the weights are quantized by {method}{bits}, which is not read; use the model's original \
+            "{}: {field}: the weights are quantized by {method}{bits}, which is not supported; use the model's original \
              weights in f32, f16 or bf16, or a GGUF file of it",
             config.name()
         );
@@ -66,8 +66,8 @@ pub fn without_missing_head(mut spec: ModelSpec, checkpoint: &Checkpoint, config
     } else {
         let output = spec.classifier.map(|classifier| format!("{}.weight", classifier.output)).filter(has);
         match output.as_ref().or(other_head(checkpoint)) {
-            Some(name) => format!("there is {name} instead"),
-            None if class.is_some_and(has_other_head) => "its class has another one".to_owned(),
+            Some(name) => format!("found {name} instead"),
+            None if class.is_some_and(has_other_head) => "its class has a different head".to_owned(),
             None => return spec,
         }
     };
@@ -75,8 +75,8 @@ pub fn without_missing_head(mut spec: ModelSpec, checkpoint: &Checkpoint, config
         let class = class.map_or(String::new(), |class| format!(", a {class},"));
         spec.head = Err(err!(
             ModelUnsupported,
-            "{}: the model{class} has no language-model head ({cause}), which this needs; a classifier is trained on it \
-             with method readout",
+            "{}: the model{class} has no language-model head ({cause}), which this needs; to train a classifier on it, use \
+             method readout",
             checkpoint.name()
         ));
     }
@@ -117,8 +117,8 @@ pub async fn check_copies(spec: &ModelSpec, checkpoint: &Checkpoint) -> Result<(
             if copy.shape != used.shape || !have_same_values(checkpoint, used, copy).await? {
                 bail!(
                     ModelUnsupported,
-                    "{}: {} and {} differ, and the model has one tensor for both; where a head has a table of its own, \
-                     config.json must say that tie_word_embeddings is false",
+                    "{}: {} and {} differ, but the model has one tensor for both; if the head has its own table, \
+                     config.json must set tie_word_embeddings to false",
                     checkpoint.name(),
                     used.name,
                     copy.name

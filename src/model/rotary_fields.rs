@@ -70,7 +70,7 @@ impl Rotary {
                 if let Some(part) = said.filter(|part| is_scaled && *part != 1.0) {
                     bail!(
                         ModelUnsupported,
-                        "{}: `partial_rotary_factor`: expected 1 beside scaled rotary positions, found {part}",
+                        "{}: `partial_rotary_factor`: expected 1 with scaled rotary positions, found {part}",
                         config.name()
                     );
                 }
@@ -83,7 +83,7 @@ impl Rotary {
         if dim == 0 || dim.next_multiple_of(2) > head_dim {
             bail!(
                 ModelUnsupported,
-                "{name}: rotary positions of {dim} of {head_dim} columns, expected pairs"
+                "{name}: rotary positions of {dim} of {head_dim} columns, expected pairs of columns"
             );
         }
         if theta <= 0.0 {
@@ -153,7 +153,11 @@ fn grown_theta(rope: &Config, theta: f32, dim: u32) -> Result<f32> {
     match grown.is_finite() && grown > 0.0 && grown <= f64::from(f32::MAX) {
         true => Ok(grown as f32),
         false => {
-            bail!(ModelUnsupported, "{}: `alpha`: {alpha} makes rotary positions without a base", rope.name())
+            bail!(
+                ModelUnsupported,
+                "{}: `alpha`: {alpha} gives rotary positions a base that is not a positive number",
+                rope.name()
+            )
         }
     }
 }
@@ -233,7 +237,7 @@ fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32
         }
         other => bail!(
             ModelUnsupported,
-            "{}: rotary positions of type {other:?}; supported are default, linear, dynamic, llama3, yarn and longrope",
+            "{}: rotary positions of type {other:?} are not supported; supported are default, linear, dynamic, llama3, yarn and longrope",
             rope.name()
         ),
     }

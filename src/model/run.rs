@@ -191,10 +191,7 @@ impl Transformer {
         };
         if batch.targets.len() != batch.sequences() {
             let (targets, sequences) = (batch.targets.len(), batch.sequences());
-            bail!(
-                InvalidArgument,
-                "{sequences} sequences were expected to have a label each, found {targets}"
-            );
+            bail!(InvalidArgument, "expected a label for each of {sequences} sequences, found {targets}");
         }
         let numbers: Vec<u32> = (0..labels).collect();
         self.backend().write(&ws.label_ids, 0, bytemuck::cast_slice(&numbers))?;
@@ -229,7 +226,7 @@ impl Transformer {
         if let Some(token) = scored.filter(|token| *token >= vocabulary) {
             bail!(
                 InvalidArgument,
-                "token {token} is to be predicted, the model's vocabulary has {vocabulary}"
+                "token {token} is to be predicted, but the model's vocabulary has {vocabulary} tokens"
             );
         }
         let rows: Vec<u32> = targets.iter().map(|t| t.position).collect();

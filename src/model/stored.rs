@@ -117,7 +117,7 @@ fn absence(checkpoint: &Checkpoint, tensor: &TensorSpec) -> Error {
     match (unread, packed) {
         (_, Some(sibling)) => err!(
             ModelUnsupported,
-            "{file}: {wanted} is quantized, as {sibling} shows, in a way that is not read; use the model's original \
+            "{file}: {wanted} is quantized, as {sibling} shows, in a way that is not supported; use the model's original \
              weights, or a GGUF file of it"
         ),
         (Some((name, dtype)), None) => {

@@ -117,7 +117,7 @@ impl Weights {
                     let trainable: Vec<&str> = Format::trainable().map(|f| f.dtype.option()).collect();
                     bail!(
                         InvalidArgument,
-                        "{name} is stored as {}: full-parameter training needs dtype {}; over quantized weights \
+                        "{name} is stored as {}: full-parameter training needs dtype {}; for quantized weights, \
                          train an adapter (method lora or prefix, or estimator low-rank)",
                         matrix.dtype,
                         trainable.join(" or ")
@@ -190,7 +190,7 @@ fn parts(limits: &Limits, tensor: &TensorSpec, dtype: DType) -> Result<Vec<(u32,
     let four = storage::bytes(dtype, 4 * u64::from(tensor.width));
     let most = (limits.whole_binding() / four).min(u64::from(u32::MAX / 4)) as u32 * 4;
     if most == 0 {
-        bail!(LimitExceeded, "{}: four rows of {} do not fit a binding", tensor.name, tensor.width);
+        bail!(LimitExceeded, "{}: four rows of {} do not fit into a binding", tensor.name, tensor.width);
     }
     let part = |first_row: u32| {
         let rows = most.min(tensor.rows - first_row);

@@ -63,7 +63,7 @@ pub struct Capacity {
     /// Target rows of all branches together.
     scored: u64,
     /// Label words of all branches together.
-    labelled: u64,
+    labeled: u64,
     /// The number of positions that tokens may have, not counting those of a prefix.
     positions: u32,
 }
@@ -83,7 +83,7 @@ impl Capacity {
             labels: self.labels.max(other.labels),
             rows: self.rows.max(other.rows),
             scored: self.scored.max(other.scored),
-            labelled: self.labelled.max(other.labelled),
+            labeled: self.labeled.max(other.labeled),
             positions: self.positions.max(other.positions),
         }
     }
@@ -97,8 +97,8 @@ impl From<Extent> for Capacity {
             (extent.branches.max(1), round(extent.tokens), round(extent.targets));
         let labels = extent.labels.max(1).next_multiple_of(4);
         let of_all = |n: u32| u64::from(branches) * u64::from(n);
-        let (rows, scored, labelled) = (of_all(tokens), of_all(targets), of_all(labels));
-        Capacity { branches, tokens, targets, labels, rows, scored, labelled, positions: tokens }
+        let (rows, scored, labeled) = (of_all(tokens), of_all(targets), of_all(labels));
+        Capacity { branches, tokens, targets, labels, rows, scored, labeled, positions: tokens }
     }
 }
 
@@ -211,7 +211,7 @@ impl Workspace {
         capacity: Capacity,
     ) -> Result<Workspace> {
         let spec = weights.spec();
-        let Capacity { branches, tokens, targets, labels, rows, scored, labelled, positions } = capacity;
+        let Capacity { branches, tokens, targets, labels, rows, scored, labeled, positions } = capacity;
         let activation =
             |name: &str, elements: u64| backend.create(name, elements * 4, MemoryClass::Activations);
         let glu = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Glu { .. }));
@@ -268,7 +268,7 @@ impl Workspace {
             packed.is_trained().then(|| backend.create(name, bytes, MemoryClass::Scratch)).transpose()
         };
         // Rows that pass through an adapter's factors: tokens, targets or label words.
-        let inner = rows.max(scored).max(labelled) * u64::from(adapter.map_or(0, Adapter::rank));
+        let inner = rows.max(scored).max(labeled) * u64::from(adapter.map_or(0, Adapter::rank));
         let full = scored * u64::from(spec.vocabulary.max(labels)) * 4;
         let logits = full.min(LOGITS_BYTES.max(scored * 16 * u64::from(labels.div_ceil(4))));
         Ok(Workspace {
@@ -307,7 +307,7 @@ impl Workspace {
             target_labels: activation("target labels", u64::from(targets))?,
             ranges: activation("pooled tokens", u64::from(targets) * 2)?,
             label_ids: activation("label ids", u64::from(labels))?,
-            label_rows: activation("label rows", labelled * table_width)?,
+            label_rows: activation("label rows", labeled * table_width)?,
             step: backend.create("step", crate::kernel::step::MAX_BYTES, MemoryClass::Transfer)?,
             rotations,
             projected,

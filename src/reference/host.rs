@@ -59,7 +59,7 @@ impl Backend for Host {
         let bytes = bytes.max(16).next_multiple_of(16);
         let limit = self.limits().buffer_bytes;
         if bytes > limit {
-            bail!(LimitExceeded, "buffer {name}: {bytes} bytes, the device allows {limit}");
+            bail!(LimitExceeded, "buffer {name}: {bytes} bytes, but the device allows {limit}");
         }
         let words = RefCell::new(vec![0; (bytes / 4) as usize]);
         Ok(Buffer::new(name, bytes, Storage::Host(words), &self.tracker, class))

@@ -65,19 +65,19 @@ impl Reading {
             let columns: Vec<String> =
                 layout.columns.iter().map(|column| format!("`{}`", column.name)).collect();
             let reason = self.refused.as_ref().map_or_else(
-                || format!("{name}: it is not clear which column has the text and which one the label"),
+                || format!("{name}: it is not clear which column has the text and which one has the label"),
                 |error| error.message().to_owned(),
             );
             bail!(
                 DataInvalid,
-                "{reason}. Choose the columns of the text and of the label among {}",
+                "{reason}. Choose the text column and the label column from {}",
                 columns.join(", ")
             );
         }
         match self.problems.first() {
             Some(first) => Err(refusal(name, first)),
             None => {
-                let format = || format!("It is read as {}, by its content.", self.format.title());
+                let format = || format!("It is read as {}, judging by its content.", self.format.title());
                 let understood = self.layout.as_ref().map(|layout| layout.understood.clone());
                 let first = self.by_content.then(format);
                 let notes = self.notes.iter().map(Note::to_string);
@@ -111,11 +111,9 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Note::Encoding { name } => write!(f, "The text is encoded in {name}."),
-            Note::CarriageReturns => {
-                f.write_str("The line ends are carriage returns, as on old Macintoshes.")
-            }
+            Note::CarriageReturns => f.write_str("The line ends are carriage returns, as on old Macs."),
             Note::Alpaca => f.write_str(
-                "Prompts are written in the form of Alpaca: ### Instruction:, ### Input: and ### Response:.",
+                "Prompts are written in the Alpaca format: ### Instruction:, ### Input: and ### Response:.",
             ),
             Note::Unread { columns } => {
                 let names = columns.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
@@ -203,7 +201,7 @@ fn understood(
             Some(error) => Err(error),
             None if wanted.chooses() => bail!(
                 DataInvalid,
-                "{name}: expected a table or lines with labels for the columns that were chosen, found none"
+                "{name}: columns were chosen: expected a table, or lines with labels, found neither"
             ),
             None if wanted.unlabeled => Ok(plain(name, layout::lines(&text), encoding, None)),
             None => Ok(plain(name, vec![text.into_owned()], encoding, None)),

@@ -118,7 +118,7 @@ fn long_records(text: &str, delimiter: u8) -> Result<LongRecords<'_>> {
                 match bytes.get(at) {
                     None => bail!(
                         DataInvalid,
-                        "row {row}: expected the quotation mark of line {opened} to be closed, found the end of the file"
+                        "row {row}: expected the quotation mark on line {opened} to be closed, found the end of the file"
                     ),
                     Some(b'"') if bytes.get(at + 1) == Some(&b'"') => at += 1,
                     Some(b'"') => break,
@@ -130,8 +130,8 @@ fn long_records(text: &str, delimiter: u8) -> Result<LongRecords<'_>> {
             if line > opened && !is_end(at) {
                 bail!(
                     DataInvalid,
-                    "row {row}: expected the quotation mark of line {opened} to be closed at the end of its field, \
-                     found text behind a mark in line {line}"
+                    "row {row}: expected the quotation mark on line {opened} to be closed at the end of its field, \
+                     found text after a mark on line {line}"
                 );
             }
         }
@@ -185,7 +185,7 @@ pub(crate) fn refuse_swallowed(
             table.problems.push(Problem {
                 row,
                 message: format!(
-                    "row {row}: expected one row between quotation marks, found {}: is a mark missing in line {row}?",
+                    "row {row}: expected one row between quotation marks, found {}: is a mark missing on line {row}?",
                     lines.count()
                 ),
             });

@@ -195,8 +195,8 @@ fn notes(
             format!("This is better than always answering {commonest:?}, which would be right for {share}.")
         }
         Verdict::NotBetter => format!(
-            "Nothing that was learned can be seen: always answering {commonest:?} would be right for {share}, and {examples} do \
-             not tell the two apart."
+            "This does not show that anything was learned: always answering {commonest:?} would be right for {share}, and {examples} \
+             cannot tell the two apart."
         ),
         Verdict::Worse => {
             format!("This is worse than always answering {commonest:?}, which would be right for {share}.")
@@ -303,7 +303,7 @@ mod tests {
             ),
             (&half, &most, Verdict::Better, "better than"),
             (&most, &most, Verdict::Better, "better than"),
-            (&most, &vec![0; 40], Verdict::NotBetter, "Nothing that was learned can be seen"),
+            (&most, &vec![0; 40], Verdict::NotBetter, "This does not show that anything was learned"),
             (&half, &flipped, Verdict::Worse, "worse than always answering"),
             (&vec![1; 40], &vec![1; 40], Verdict::OneLabel, "All 40 examples have the label \"junk\""),
             (&vec![0, 1, 0, 1], &vec![0, 1, 0, 1], Verdict::TooFew, "4 examples are too few"),

@@ -27,13 +27,13 @@ const LISTED: usize = 6;
 #[serde(default, rename_all = "camelCase")]
 #[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
 pub struct Wanted {
-    /// Column of the texts, by its name or its number from 1, where the data file does not call it text
+    /// Column with the texts, by its name or its number from 1, if the data file does not call it text
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     pub text_column: Option<String>,
-    /// Column of the labels, by its name or its number from 1, where the data file does not call it label
+    /// Column with the labels, by its name or its number from 1, if the data file does not call it label
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     pub label_column: Option<String>,
-    /// How the data file writes its rows. By default the ending of its name tells it, or else its content
+    /// Format of the data file. By default, the extension of its name determines it, or else its content
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_enum))]
     pub format: Option<Format>,
     /// Whether the rows have labels. Then labels are also looked for in a file that could be plain text.
@@ -236,11 +236,13 @@ fn describe(
         (Some(text), Some(label), None) => {
             format!("The text is in {} and the label in {}{}.", title(text), title(label), listed(labels))
         }
-        (Some(text), None, _) => format!("The text is in {}. No column is taken as the label.", title(text)),
-        (None, ..) => "No column is taken as the text.".to_owned(),
+        (Some(text), None, _) => {
+            format!("The text is in {}. No column was recognized as the label.", title(text))
+        }
+        (None, ..) => "No column was recognized as the text.".to_owned(),
     };
     said += match first_line {
-        FirstLine::Names => " The first line has the names of the columns.",
+        FirstLine::Names => " The first line has the column names.",
         FirstLine::Example => " The first line is an example.",
         FirstLine::None => "",
     };

@@ -7,13 +7,13 @@ use crate::text::shape::Occurrence;
 const PASTED: &[(&str, &str, [&str; 2], [&str; 2])] = &[
     (
         "work: Meeting at 4\nfamily: Dinner at 7: bring bread\nwork: Please send it\nfamily: Love you\n",
-        "The label stands before the first colon of each line (2 labels: \"work\", \"family\"). The first line is an example.",
+        "The label precedes the first colon of each line (2 labels: \"work\", \"family\"). The first line is an example.",
         ["Meeting at 4", "work"],
         ["Love you", "family"],
     ),
     (
         "업무：네 시에 회의\n가족：저녁 먹자\n업무：보고서 보내 주세요\n가족：사랑해\n",
-        "The label stands before the first colon of each line (2 labels: \"업무\", \"가족\"). The first line is an example.",
+        "The label precedes the first colon of each line (2 labels: \"업무\", \"가족\"). The first line is an example.",
         ["네 시에 회의", "업무"],
         ["사랑해", "가족"],
     ),
@@ -32,13 +32,13 @@ const PASTED: &[(&str, &str, [&str; 2], [&str; 2])] = &[
     (
         "Nachricht;Art\nKommst du heute?;Familie\nDie Rechnung ist offen;Arbeit\nBis gleich!;Familie\nTermin um vier;Arbeit\n",
         "The text is in the column \"Nachricht\" and the label in the column \"Art\" (2 labels: \"Familie\", \"Arbeit\"). The first \
-         line has the names of the columns.",
+         line has the column names.",
         ["Kommst du heute?", "Familie"],
         ["Termin um vier", "Arbeit"],
     ),
     (
         "Lunch, at noon?,friend\nPay here now,scam\nSee you,friend\nWin, win, win,scam\n",
-        "The label stands after the last comma of each line (2 labels: \"friend\", \"scam\"). The first line is an example.",
+        "The label follows the last comma of each line (2 labels: \"friend\", \"scam\"). The first line is an example.",
         ["Lunch, at noon?", "friend"],
         ["Win, win, win", "scam"],
     ),
@@ -189,7 +189,9 @@ fn where_it_is_not_clear_a_person_is_asked() {
         "{refusal}"
     );
     assert!(
-        refusal.message().ends_with("of the label among `id`, `from`, `priority`, `body_de`"),
+        refusal.message().ends_with(
+            "Choose the text column and the label column from `id`, `from`, `priority`, `body_de`"
+        ),
         "{refusal}"
     );
 

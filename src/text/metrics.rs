@@ -55,7 +55,7 @@ pub fn mean_token_f1(predictions: &[u32], targets: &[Target], example_targets: &
 
 /// The rule for comparing an answer in words with the correct ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Normalise {
+pub enum Normalize {
     /// The rule of SQuAD's official script: lower case, no ASCII punctuation, no articles, words
     /// separated by one space.
     Squad,
@@ -67,17 +67,17 @@ pub enum Normalise {
     Drop,
 }
 
-impl Normalise {
+impl Normalize {
     /// The words that are compared.
     pub fn words(self, text: &str) -> Vec<String> {
         let lower = text.to_lowercase();
-        let separates = |c: char| c.is_whitespace() || (self == Normalise::Drop && c == '-');
+        let separates = |c: char| c.is_whitespace() || (self == Normalize::Drop && c == '-');
         let spaced = match self {
-            Normalise::Squad => lower.chars().filter(|c| !c.is_ascii_punctuation()).collect::<String>(),
-            Normalise::Drop => lower,
+            Normalize::Squad => lower.chars().filter(|c| !c.is_ascii_punctuation()).collect::<String>(),
+            Normalize::Drop => lower,
         };
         let word = |word: &str| match (self, number(word)) {
-            (Normalise::Drop, Some(value)) => value,
+            (Normalize::Drop, Some(value)) => value,
             _ => word.chars().filter(|c| !c.is_ascii_punctuation()).collect(),
         };
         let words = spaced.split(separates).map(word);
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn words_are_those_of_the_official_script() {
-        let words = |text: &str| Normalise::Squad.words(text).join(" ");
+        let words = |text: &str| Normalize::Squad.words(text).join(" ");
         for (text, expected) in [
             ("The  Denver Broncos!", "denver broncos"),
             ("an apple, a day", "apple day"),
@@ -156,21 +156,21 @@ mod tests {
         ] {
             assert_eq!(words(text), expected, "{text:?}");
         }
-        assert!(Normalise::Squad.exact("The cat.", "cat"));
-        assert_eq!(Normalise::Squad.f1("the big cat", &golds(&["a dog", "big cat sat"])), 0.8);
-        assert_eq!(Normalise::Squad.f1("x", &[]), 0.0);
-        assert_eq!(Normalise::Squad.f1("no answer", &golds(&["no answer", "x"])), 1.0);
-        assert_eq!(Normalise::Squad.f1("x", &golds(&["no answer", "x"])), 0.0);
+        assert!(Normalize::Squad.exact("The cat.", "cat"));
+        assert_eq!(Normalize::Squad.f1("the big cat", &golds(&["a dog", "big cat sat"])), 0.8);
+        assert_eq!(Normalize::Squad.f1("x", &[]), 0.0);
+        assert_eq!(Normalize::Squad.f1("no answer", &golds(&["no answer", "x"])), 1.0);
+        assert_eq!(Normalize::Squad.f1("x", &golds(&["no answer", "x"])), 0.0);
     }
 
     #[test]
     fn numbers_are_compared_by_value() {
-        let same = |a: &str, b: &str| Normalise::Drop.exact(a, b);
+        let same = |a: &str, b: &str| Normalize::Drop.exact(a, b);
         assert!(same("1,000", "1000") && same("5.0", "5") && same("$20", "20") && same("3.5.", "3.50"));
         assert!(!same("3.5", "35") && !same("50", "5.0") && !same("five", "5"));
         assert!(same("5-yard run", "5 yard run") && same("The 12 yards", "12 yards"));
         for odd in ["-", ".", ",", "1.2.3", "1e5", "-.-", "…", "٣", "1,,2", "99999999999999999999999999"] {
-            let _ = Normalise::Drop.words(odd);
+            let _ = Normalize::Drop.words(odd);
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::text::chat::Conversation;
-use crate::text::metrics::Normalise;
+use crate::text::metrics::Normalize;
 
 /// A labeled text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -61,7 +61,7 @@ pub enum Reply {
         /// Right answers, at least one; training uses the first.
         answers: Vec<String>,
         /// How they are compared.
-        normalise: Normalise,
+        normalize: Normalize,
     },
 }
 

@@ -185,10 +185,10 @@ impl Shape {
         match self {
             Shape::Table(_) => None,
             Shape::Before(mark) => {
-                Some(format!("The label stands before the first {} of each line", mark_name(mark)))
+                Some(format!("The label precedes the first {} of each line", mark_name(mark)))
             }
             Shape::After(mark) => {
-                Some(format!("The label stands after the last {} of each line", mark_name(mark)))
+                Some(format!("The label follows the last {} of each line", mark_name(mark)))
             }
         }
     }

@@ -33,7 +33,7 @@ const BINARY: [(&[u8], &str, &str); 14] = [
     (b"\x28\xb5\x2f\xfd", "a file compressed with zstd", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
     (b"PK\x03\x04", "a zip archive, such as Excel's .xlsx", "unpack it, or save the sheet as CSV"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a file of an older Office program", "save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a file of an older version of Office", "save the sheet as CSV"),
     (b"PAR1", "a Parquet file", TABLE),
     (b"ARROW1", "an Arrow file", TABLE),
     (b"\xff\xff\xff\xff", "an Arrow stream", TABLE),

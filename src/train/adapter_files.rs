@@ -102,7 +102,7 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
             Some((id, own)) if own.shape() == tensor.shape => refuse_tied(spec, id, &adapter.name)?,
             Some((_, own)) => bail!(
                 InvalidArgument,
-                "{}: {name} has shape {:?}, expected {:?}, that of the base model",
+                "{}: {name} has shape {:?}, expected {:?} as in the base model",
                 adapter.name,
                 tensor.shape,
                 own.shape()
@@ -110,7 +110,7 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
             None if classifies => {}
             None => bail!(
                 ModelUnsupported,
-                "{}: {name} is in the adapter (`modules_to_save` or `bias`), but no part of this model",
+                "{}: {name} is in the adapter (`modules_to_save` or `bias`), but is not part of this model",
                 adapter.name
             ),
         }
@@ -128,7 +128,7 @@ async fn read_labels(dir: &dyn ModelDir) -> Result<Option<Vec<String>>> {
     let texts =
         file["labels"].as_array().map(|labels| labels.iter().map(|label| label.as_str().map(str::to_owned)));
     let Some(labels) = texts.and_then(Iterator::collect::<Option<Vec<String>>>) else {
-        bail!(FileCorrupt, "{at}: labels: expected a list of texts, found {}", file["labels"]);
+        bail!(FileCorrupt, "{at}: labels: expected a list of strings, found {}", file["labels"]);
     };
     refuse_repeated(&labels, &format!("{at}: labels"))?;
     Ok(Some(labels))
@@ -138,7 +138,7 @@ async fn read_labels(dir: &dyn ModelDir) -> Result<Option<Vec<String>>> {
 pub(super) fn refuse_repeated(labels: &[String], at: &str) -> Result<()> {
     let mut seen = HashSet::new();
     if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
-        bail!(FileCorrupt, "{at}: {label:?} is there twice");
+        bail!(FileCorrupt, "{at}: {label:?} appears twice");
     }
     Ok(())
 }
@@ -149,7 +149,7 @@ fn replaced_tensor<'a>(spec: &'a ModelSpec, name: &str) -> Option<(TensorId, &'a
     tensors.find(|(_, tensor)| tensor.name == name || tensor.aliases.iter().any(|alias| alias == name))
 }
 
-/// Rejects a matrix that is both the embedding and the output layer , since the adapter has a separate copy.
+/// Rejects a matrix that is both the embedding and the output layer, since the adapter has a separate copy.
 fn refuse_tied(spec: &ModelSpec, id: TensorId, adapter: &str) -> Result<()> {
     let tied = spec.head.as_ref().is_ok_and(|head| head.table == id)
         && spec.embedding.tables().any(|table| table == id);
@@ -178,7 +178,7 @@ impl Session {
     /// cannot replace the base model's tensor. The base then remains unchanged.
     pub async fn use_adapter(&mut self, file: &AdapterFile) -> Result<()> {
         let Some(spec) = file.method.adapter() else {
-            bail!(InvalidArgument, "method full is no adapter");
+            bail!(InvalidArgument, "method full has no adapter");
         };
         if self.has_replaced() {
             self.reset(&mut |_| Ok(())).await?;

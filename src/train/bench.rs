@@ -109,7 +109,11 @@ impl Bench {
             self.steps += 1;
             return Ok(ms);
         }
-        bail!(NonFiniteLoss, "the step's losses {:?} are not about the forward pass's {loss}", scores.means)
+        bail!(
+            NonFiniteLoss,
+            "the step's losses {:?} are not close to the forward pass's {loss}",
+            scores.means
+        )
     }
 
     /// Records of the completed step. Their update is so small that the weights stay practically the same, so that the next step's

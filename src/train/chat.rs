@@ -21,7 +21,7 @@ pub(super) fn template(files: &ModelFiles) -> Result<ChatTemplate> {
         None => bail!(
             ModelUnsupported,
             "{}: expected a chat template for data with `messages`, found none: put the instruction-tuned model's tokenizer_config.json or \
-             chat_template.jinja beside it, or give the data as `prompt` and `completion`",
+             chat_template.jinja next to it, or give the data as `prompt` and `completion`",
             files.name
         ),
     }

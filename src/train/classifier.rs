@@ -72,8 +72,8 @@ pub struct Classifier {
 impl Classifier {
     /// Why a template and label words cannot be combined with a readout that steps start from.
     pub(crate) const WORDS_HAVE_NO_STEPS: &str = "the steps lower the loss of a linear classifier on pooled hidden states, which takes \
-        texts and labels as they stand in the data. A readout on label words is another head, which is computed on the host after the forward \
-        pass, so steps cannot lower its loss. Leave the template and the labels out, or fit method readout with them alone, or train without a readout";
+        texts and labels unchanged from the data. A readout on label words is a different head, which is computed on the host after the forward \
+        pass, so steps cannot lower its loss. Leave out the template and the labels, or fit method readout with them alone, or train without a readout";
 
     /// A classifier that has not been fitted, and gives every label the same probability.
     pub fn unfitted(session: &Session, labels: Vec<String>, pooling: Pooling) -> Classifier {
@@ -184,10 +184,7 @@ impl Classifier {
         let width = self.linear.width();
         if features.len() != targets.len() * width {
             let (rows, values) = (targets.len(), features.len());
-            bail!(
-                InvalidArgument,
-                "{rows} rows of {width} features were expected, {values} values were found"
-            );
+            bail!(InvalidArgument, "expected {rows} rows of {width} features, found {values} values");
         }
         let mut seen = Evaluation { losses: Vec::new(), predictions: Vec::new(), label_logits: Vec::new() };
         for (features, target) in features.chunks_exact(width).zip(targets) {
@@ -215,7 +212,10 @@ impl Session {
     pub(super) fn use_readout(&mut self, classifier: Option<&Classifier>) -> Result<()> {
         let head = match classifier {
             Some(Classifier { dense: Some(_), .. } | Classifier { words: Some(_), .. }) => {
-                bail!(ModelUnsupported, "a classifier with a dense layer before it cannot be trained against")
+                bail!(
+                    ModelUnsupported,
+                    "steps cannot lower the loss of a classifier with a dense layer before it"
+                )
             }
             Some(Classifier { linear, pooling, .. }) => {
                 let backend = self.model.backend();

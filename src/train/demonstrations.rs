@@ -66,7 +66,7 @@ impl Demonstrations {
                 .map(|(class, name)| format!(", {} of them {name:?}", of(class, &all)));
             bail!(
                 InvalidArgument,
-                "{}: expected rows for {count} demonstrations, as many of each label, found {} rows{}",
+                "{}: expected rows for {count} demonstrations, with equal numbers of each label, found {} rows{}",
                 data.name,
                 shown.len(),
                 has.collect::<String>()

@@ -132,7 +132,7 @@ impl Diagnosis {
         }
         if self.steps >= 5 * self.window && change.abs() < 2.0 * error && change > -0.01 * before.mean.abs() {
             let message = format!(
-                "the loss has stayed at {:.4} for {} steps. Try a learning rate of {:.0e}, or look whether the label words fit the \
+                "the loss has stayed at {:.4} for {} steps. Try a learning rate of {:.0e}, or check whether the label words fit the \
                  prompt; --lr auto tries several rates",
                 now.mean,
                 self.steps,

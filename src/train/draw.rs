@@ -11,10 +11,10 @@ use crate::zo::random::sample_order;
 #[serde(default, rename_all = "camelCase")]
 #[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
 pub struct Draw {
-    /// Number of rows of each class that are drawn from the data, or of all rows where they have no class; 0 takes every row
+    /// Number of rows to draw from each class, or from all rows if they have no classes; 0 takes every row
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, default_value_t = 0))]
     pub shots: u32,
-    /// Number of rows that are held out for evaluation, from those that are not drawn
+    /// Number of rows to hold out for evaluation, from those that are not drawn
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, default_value_t = 0))]
     pub hold_out: u32,
     /// Seed of the draw
@@ -81,7 +81,9 @@ fn classes(rows: &Rows) -> Result<Vec<String>> {
         Rows::Completion(rows) => vec![String::new(); rows.len()],
         Rows::Chat(rows) => vec![String::new(); rows.len()],
         Rows::Plain(texts) if texts.len() > 1 => vec![String::new(); texts.len()],
-        Rows::Plain(_) => bail!(InvalidArgument, "rows are drawn from data with rows, found plain text"),
+        Rows::Plain(_) => {
+            bail!(InvalidArgument, "rows can only be drawn from data with rows, found plain text")
+        }
     })
 }
 

@@ -36,14 +36,14 @@ impl Session {
         let streamed = self.fitting_change((settings, true), sizes, capacity).await?;
         let advice = match (resident, streamed) {
             (Some(resident), Some(streamed)) if streamed.0.len() == 1 => {
-                format!("{}, or {}, more slowly", says(resident), says(streamed))
+                format!("{}, or {}, but more slowly", says(resident), says(streamed))
             }
             (Some(change), _) | (None, Some(change)) => says(change),
-            (None, None) => "no setting makes it fit: take a smaller model".to_owned(),
+            (None, None) => "no setting makes it fit: use a smaller model".to_owned(),
         };
         bail!(
             OutOfMemory,
-            "the run would take {} of GPU memory ({} of them weights), there are {}; {advice}",
+            "the run would take {} of GPU memory ({} of it for weights), but the limit is {}; {advice}",
             megabytes(plan.peak),
             megabytes(plan.weights),
             megabytes(capacity)

@@ -87,11 +87,11 @@ impl Header {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let json = serde_json::to_vec(self).map_err(|e| err!(InvalidArgument, "trajectory header: {e}"))?;
         if json.len() > MAX_HEADER {
-            bail!(InvalidArgument, "trajectory header: {} bytes, at most {MAX_HEADER}", json.len());
+            bail!(InvalidArgument, "trajectory header: {} bytes, expected at most {MAX_HEADER}", json.len());
         }
         if self.initial_values != self.initial.len() as u64 {
             let (said, have) = (self.initial_values, self.initial.len());
-            bail!(InvalidArgument, "trajectory header: {said} initial values, there are {have}");
+            bail!(InvalidArgument, "trajectory header: expected {said} initial values, found {have}");
         }
         let mut bytes = MAGIC.to_vec();
         bytes.extend(VERSION.to_le_bytes());
@@ -132,7 +132,7 @@ impl Header {
         if self.family != family || self.parameters != parameters {
             bail!(
                 TrajectoryMismatch,
-                "the trajectory was made with a {} model of {} parameters, this is a {family} model of {parameters}",
+                "the trajectory was made with a {} model of {} parameters, but this is a {family} model of {parameters}",
                 self.family,
                 self.parameters
             );
@@ -142,7 +142,7 @@ impl Header {
             let expected = &self.fingerprint;
             bail!(
                 TrajectoryMismatch,
-                "the trajectory was made with other weights: fingerprint {expected}, this model's is {found}"
+                "the trajectory was made with other weights: fingerprint {expected}, but this model's is {found}"
             );
         }
         Ok(())

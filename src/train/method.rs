@@ -132,12 +132,12 @@ impl Setup<'_> {
         if *self.method != Method::Full && self.low_rank() {
             bail!(
                 InvalidArgument,
-                "low-rank directions are for method full: the factors of {} are small already",
+                "low-rank directions are for method full: the factors of {} are already small",
                 self.method.name()
             );
         }
         if *self.method != Method::Full && !self.trainable.is_empty() {
-            bail!(InvalidArgument, "a choice of tensors is for method full, not {}", self.method.name());
+            bail!(InvalidArgument, "a selection of tensors is for method full, not {}", self.method.name());
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Session {
         if *setup.method == Method::Full && self.streams_layers() {
             bail!(
                 InvalidArgument,
-                "layers that are streamed are only read, and method full trains them: take method lora or prefix, or \
+                "streamed layers are only read, but method full trains them: use method lora or prefix, or \
                  a readout"
             );
         }
@@ -249,7 +249,7 @@ fn write_all(session: &Session, adapter: &Adapter, values: &[f32]) -> Result<()>
         stored.retain(|(_, packed, _)| !packed.is_trained());
     }
     if values.len() != total(&stored) || values.is_empty() {
-        bail!(TrajectoryMismatch, "the adapter has {all} values, {} are given", values.len());
+        bail!(TrajectoryMismatch, "the adapter has {all} values, but {} are given", values.len());
     }
     let mut rest = values;
     for (tensor, packed, index) in stored {

@@ -39,10 +39,10 @@ pub enum OptimizerKind {
 
 names!(OptimizerKind: Sgd = "sgd", Adam = "adam");
 
-/// A choice of several options at once, by what was measured (BENCHMARKS.md). Options that are given win over it.
+/// A choice of several options at once, based on measurements (BENCHMARKS.md). Options that are given override it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedPreset {
-    /// LoRA beside all linear layers with an activation basis, 8 one-sided probes, Adam, a linear schedule and a balanced order.
+    /// LoRA on all linear layers with an activation basis, 8 one-sided probes, Adam, a linear schedule and a balanced order.
     LowestLoss,
 }
 
@@ -53,8 +53,8 @@ names!(NamedPreset: LowestLoss = "lowest-loss");
 #[serde(default, rename_all = "camelCase")]
 #[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
 pub struct MethodOptions {
-    /// Several options at once; those that are given win over it. lowest-loss is method lora with targets all-linear, estimator one-sided,
-    /// schedule linear and a balanced order: it is among the choices that ended at the lowest loss after as many forward passes. It takes the memory of 9 branches
+    /// Sets several options at once; options that are given override it. lowest-loss is method lora with targets all-linear, estimator one-sided,
+    /// schedule linear and a balanced order: it is among the choices with the lowest loss after the same number of forward passes. It takes the memory of 9 branches
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<NamedPreset>,
@@ -74,7 +74,7 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_delimiter = ','))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora_targets: Option<Vec<String>>,
-    /// LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, frozen as drawn from the seed (LoRA-FA), or frozen as
+    /// LoRA: the factor A, which a layer's inputs are multiplied by: trained along with B, frozen as drawn from the seed (LoRA-FA), or frozen as
     /// the principal directions of the inputs on the first batches (activations) [default: activations; trained for an adapter that is
     /// continued]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
@@ -88,8 +88,8 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub readout: bool,
-    /// With a readout before another method: fit it again after every so many steps, on the training rows as the weights of that moment
-    /// see them [default: 0, it stays as it was fitted]
+    /// With a readout before another method: number of steps after which it is fitted again, on the training rows with the
+    /// current weights [default: 0, it is not fitted again]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refit_every: Option<u32>,
@@ -122,19 +122,19 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub momentum: Option<f32>,
-    /// How the trained values move along the estimate. adam is for methods lora and prefix; its moments are on the host [default: adam where LoRA's A is activations, unless there is momentum; otherwise sgd]
+    /// How the trained values are updated from the estimated gradient. adam is for methods lora and prefix; its moments are on the host [default: adam if LoRA's A is activations and there is no momentum; otherwise sgd]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerKind>,
-    /// Adam: how much of the mean of the gradient is kept at each step [default: 0.9]
+    /// Adam: decay rate of the mean of the gradient [default: 0.9]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta1: Option<f32>,
-    /// Adam: how much of the mean of its square is kept at each step [default: 0.999]
+    /// Adam: decay rate of the mean of the squared gradient [default: 0.999]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta2: Option<f32>,
-    /// Adam: added to the root of that mean [default: 1e-8]
+    /// Adam: added to the square root of the mean of the squared gradient [default: 1e-8]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long = "adam-eps"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adam_epsilon: Option<f32>,

@@ -49,7 +49,7 @@ pub struct Options {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u32>,
-    /// Number of examples per forward pass, where memory does not hold a batch; 0 passes the whole batch at once [default: 0]
+    /// Number of examples per forward pass, for a batch that does not fit in memory; 0 runs the whole batch at once [default: 0]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch: Option<u32>,
@@ -87,8 +87,8 @@ pub struct Options {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long = "eval-every"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluate_every: Option<u32>,
-    /// Keep the weights of the evaluation with the lowest held-out loss, the one before the first step included, instead of those of the last
-    /// step. The record then ends where they were reached. It needs held-out data
+    /// Keep the weights of the evaluation with the lowest held-out loss, which may be the one before the first step, instead of those of
+    /// the last step. The record then ends at that evaluation. This needs held-out data
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub keep_best: bool,
@@ -138,7 +138,7 @@ impl Options {
         match self.method.pooling {
             Some(_) => bail!(
                 InvalidArgument,
-                "pooling: expected none beside a template and labels, for which the head reads the mask, or the last token of a causal model"
+                "pooling: expected none with a template and labels, for which the head reads the mask or, in a causal model, the last token"
             ),
             None => Ok(()),
         }
@@ -265,7 +265,7 @@ impl Options {
                 Method::Prefix { length } => format!("length {length}"),
                 Method::Readout { pooling } => format!("pooling {}", pooling.name()),
             };
-            bail!(InvalidArgument, "the adapter has {found}: expected the same or none in the options");
+            bail!(InvalidArgument, "the adapter has {found}: expected the same in the options, or none");
         }
         Ok(options)
     }

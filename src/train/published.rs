@@ -29,7 +29,7 @@ impl Session {
         }
         let labels = match *output.shape.as_slice() {
             [1, _] => {
-                bail!(ModelUnsupported, "{name}: {} has one output, which is no classifier", output.name)
+                bail!(ModelUnsupported, "{name}: {} has one output, which is not a classifier", output.name)
             }
             [labels, columns] if columns == u64::from(spec.hidden) && labels <= MOST_LABELS => {
                 labels as usize

@@ -63,12 +63,12 @@ impl Session {
                             .answers
                             .extend(answer.map(|(expected, answered)| Answer { expected, answered }));
                     }
-                    Reply::Text { answers, normalise } => {
+                    Reply::Text { answers, normalize } => {
                         keep_going()?;
                         let text = self.reply(question, examples.length).await?;
                         tally.add_loss(own.first());
-                        tally.right += usize::from(answers.iter().any(|gold| normalise.exact(&text, gold)));
-                        tally.f1 += normalise.f1(&text, answers);
+                        tally.right += usize::from(answers.iter().any(|gold| normalize.exact(&text, gold)));
+                        tally.f1 += normalize.f1(&text, answers);
                         tally.written += 1;
                     }
                 }

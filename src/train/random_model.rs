@@ -136,7 +136,9 @@ impl RandomWeights {
         let data = self.header.len() as u64;
         let mut bytes = Vec::new();
         let capacity = len.checked_add(2).ok_or_else(|| err!(OutOfMemory, "{len} bytes at once"))?;
-        bytes.try_reserve_exact(capacity).map_err(|_| err!(OutOfMemory, "no memory for {len} bytes"))?;
+        bytes
+            .try_reserve_exact(capacity)
+            .map_err(|_| err!(OutOfMemory, "not enough memory for {len} bytes"))?;
         if offset < data {
             bytes.extend(&self.header[offset as usize..end.min(data) as usize]);
         }

@@ -107,7 +107,11 @@ impl ReadoutTrainer {
         let words = WordReadout::unfitted(session, template, words)?;
         let name = |row: &Classified| {
             if row.text.trim().is_empty() {
-                bail!(DataInvalid, "row {}: field `text`: expected a text, found an empty one", row.row);
+                bail!(
+                    DataInvalid,
+                    "row {}: field `text`: expected a non-empty text, found an empty one",
+                    row.row
+                );
             }
             let index = words.labels.index_of(&row.label).map_err(|e| e.at(format!("row {}", row.row)))?;
             Ok(&words.labels.names[index as usize])

@@ -96,7 +96,7 @@ impl Trainer {
             Schedule::Linear => bail!(
                 TrajectoryMismatch,
                 "steps: the run has {before}, and schedule {} cannot be continued to {steps}: it lowers the learning rate in proportion \
-                 to the number of all steps, so a longer run has other rates from its first step. Only a run of schedule constant can \
+                 to the number of all steps, so a longer run has different rates from its first step. Only a run with schedule constant can \
                  be made longer",
                 schedule.name()
             ),

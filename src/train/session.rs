@@ -154,7 +154,7 @@ impl Session {
             model,
             tokenizer: None,
             ends: BTreeSet::new(),
-            chat: Err(err!(ModelUnsupported, "{}: only counted", self.name)),
+            chat: Err(err!(ModelUnsupported, "{}: only its memory is planned", self.name)),
             checkpoint: self.checkpoint.clone(),
             base: None,
             adapter_labels: None,

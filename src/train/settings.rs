@@ -33,7 +33,7 @@ pub struct Settings {
     pub steps: u32,
     /// Number of examples per step.
     pub batch_size: u32,
-    /// Number of examples per forward pass; 0 passes the whole batch at once.
+    /// Number of examples per forward pass; 0 runs the whole batch at once.
     #[serde(default)]
     pub micro_batch: u32,
     /// The objective to minimize.
@@ -47,13 +47,13 @@ pub struct Settings {
     /// The pooling of a readout that is fitted before the first step. The steps lower its loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readout: Option<Pooling>,
-    /// Number of steps after which that readout is fitted again, on features by the weights of that moment; 0 keeps it as it is.
+    /// Number of steps after which that readout is fitted again, on features from the current weights; 0 leaves it unchanged.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refit_every: u32,
     /// How the gradient is estimated.
     #[serde(flatten)]
     pub estimator: Estimator,
-    /// How the trained values move along the estimate.
+    /// How the trained values are updated from the estimated gradient.
     #[serde(default)]
     pub optimizer: Optimizer,
     /// Learning rate; MeZO's are 1e-7 to 1e-5 for full parameters.
@@ -157,13 +157,13 @@ impl Settings {
         if self.sequential && self.balanced {
             bail!(
                 InvalidArgument,
-                "sequential and balanced: expected one of them, since the order of the file leaves no room to spread labels"
+                "sequential and balanced: expected at most one of them, since the order of the file leaves no room to spread labels"
             );
         }
         if self.refit_every > 0 && self.readout.is_none() {
             bail!(
                 InvalidArgument,
-                "refit every {}: expected a readout before the first step, which would be fitted again, found none",
+                "refit every {}: expected a readout that is fitted before the first step, found none",
                 self.refit_every
             );
         }
@@ -213,7 +213,7 @@ impl Settings {
         let prefix = if let Method::Prefix { length } = self.method { length } else { 0 };
         match spec.max_length.checked_sub(prefix) {
             None | Some(0) => {
-                bail!(InvalidArgument, "a prefix of {prefix}, expected 1 to {}", spec.max_length - 1)
+                bail!(InvalidArgument, "a prefix of {prefix} rows, expected 1 to {}", spec.max_length - 1)
             }
             Some(left) => Ok(length(self.max_length, spec).min(left)),
         }

@@ -84,7 +84,7 @@ impl Trajectory {
             if (record.step as usize, record.probe as usize) != (index / probes, index % probes) {
                 bail!(
                     FileCorrupt,
-                    "{name}: record {index} is of step {}, probe {}",
+                    "{name}: record {index} belongs to step {}, probe {}",
                     record.step,
                     record.probe
                 );
@@ -198,7 +198,7 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
     let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
     let length = u32::from_le_bytes(*length) as usize;
     if length > MAX_HEADER {
-        bail!(FileCorrupt, "{name}: header of {length} bytes, at most {MAX_HEADER}");
+        bail!(FileCorrupt, "{name}: header of {length} bytes, expected at most {MAX_HEADER}");
     }
     let (json, rest) = rest.split_at_checked(length).ok_or_else(short)?;
     // The checksum reveals damaged JSON, unless the damage hides where the checksum is.
@@ -220,8 +220,12 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
         bail!(FileCorrupt, "{name}: header: {halves} of {values} initial values are f16");
     }
     let (refit, initial) = (u64::from(header.refit_values), header.initial_values);
-    if (refit > 0) != (header.settings.refit_every > 0) || refit > initial {
-        bail!(FileCorrupt, "{name}: header: a readout that is fitted again has {refit} of {initial} values");
+    let every = header.settings.refit_every;
+    if (refit > 0) != (every > 0) || refit > initial {
+        bail!(
+            FileCorrupt,
+            "{name}: header: refit_values {refit} does not match refit_every {every} and {initial} initial values"
+        );
     }
     if let Some(value) = header.initial.iter().find(|value| !value.is_finite()) {
         bail!(FileCorrupt, "{name}: header: an initial value is {value}, expected finite numbers");
@@ -229,7 +233,7 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
     if header.initial.is_empty()
         && matches!(header.settings.method, Method::Lora { a: LoraA::Activations, .. })
     {
-        bail!(FileCorrupt, "{name}: the header has no initial values, which an activation basis is made of");
+        bail!(FileCorrupt, "{name}: the header has no initial values, which an activation basis consists of");
     }
     Ok((header, body))
 }

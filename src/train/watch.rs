@@ -145,14 +145,14 @@ impl Watch {
     ) -> Error {
         let rate = settings.learning_rate;
         let kept = match good {
-            0 => "No step is kept, since the first one led to this".to_owned(),
+            0 => "No step is kept, because the loss exploded at the first one".to_owned(),
             good => {
                 format!("The record is kept up to step {good}, the last one after which the loss was good")
             }
         };
         err!(
             NonFiniteLoss,
-            "step {step}: the loss is {}, and was {:.4} before the first step: the learning rate {} is too large. Begin another run with a \
+            "step {step}: the loss is {}, and was {:.4} before the first step: the learning rate {} is too large. Start a new run with a \
              learning rate of {}. {kept}",
             shown(losses),
             self.untrained.unwrap_or(self.uniform),
@@ -169,11 +169,11 @@ impl Fault {
             Fault::Model(loss) => err!(
                 NonFiniteLoss,
                 "the loss of the model is {loss} before the first step, so its weights or this format cannot be trained. Use dtype f32, and \
-                 look at the model with the command evaluate"
+                 check the model with the command evaluate"
             ),
             Fault::Epsilon(loss) => err!(
                 NonFiniteLoss,
-                "the loss is {} at a distance of epsilon {} from the weights, and {loss:.4} without it: epsilon is too large. Begin with an \
+                "the loss is {} at a distance of epsilon {} from the weights, and {loss:.4} at the weights: epsilon is too large. Start with an \
                  epsilon of {}",
                 shown(losses),
                 number(settings.epsilon),

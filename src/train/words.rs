@@ -52,7 +52,7 @@ impl WordReadout {
             _ => bail!(
                 ModelUnsupported,
                 "a readout on label words is implemented for masked heads with a dense layer and a norm, and for causal heads without a \
-                 projection; this {} model has another head. Method readout without a template fits a classifier instead",
+                 projection; this {} model has a different head. Method readout without a template fits a classifier instead",
                 spec.family
             ),
         };

@@ -111,8 +111,12 @@ impl Tuner {
         let data = prompting.data(&self.session, config, "train", options::text(config, "trainName"))?;
         match (count, data) {
             (0, None) => Ok(None),
-            (0, Some(_)) => bail!(InvalidArgument, "train: expected inContext beside it, a number from 1 up"),
-            (_, None) => bail!(InvalidArgument, "inContext: expected train beside it, whose rows are shown"),
+            (0, Some(_)) => {
+                bail!(InvalidArgument, "train: expected inContext along with it, a number of at least 1")
+            }
+            (_, None) => {
+                bail!(InvalidArgument, "inContext: expected train along with it, whose rows are shown")
+            }
             (count, Some(data)) => {
                 let seed = options::parse::<Draw>(config.clone(), "evaluate")?.data_seed;
                 Demonstrations::draw(&self.session, encoder, &data, count, seed).map(Some)

@@ -62,7 +62,7 @@ impl Tuner {
             None | Some(AdapterSpec::LowRank { .. }) => {}
             Some(_) => bail!(
                 InvalidArgument,
-                "the model is unchanged, and an adapter was trained beside it: export the adapter"
+                "the model is unchanged, because an adapter was trained: export the adapter"
             ),
         }
         let readout = self.readout_files().await?;

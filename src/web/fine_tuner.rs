@@ -322,7 +322,7 @@ impl Tuner {
                 self.replay(trajectory, None, &JsValue::UNDEFINED).await
             }
             State::Unknown => {
-                bail!(InvalidArgument, "the weights were left half changed: restore or train again")
+                bail!(InvalidArgument, "the weights were left partly updated: restore or train again")
             }
             State::Base | State::Adapted(_) | State::Readout(_) | State::Restored(_) => Ok(()),
         }

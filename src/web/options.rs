@@ -140,7 +140,7 @@ impl Prompting {
             field(config, "labels").map(|labels| parse(labels, "labels")).transpose()?;
         match task {
             Some(_) if template.is_some() || labels.is_some() => {
-                bail!(InvalidArgument, "task: expected no template and labels beside it, found some")
+                bail!(InvalidArgument, "task: expected no template or labels with it, found some")
             }
             Some(name) => Ok(Prompting { task: Some(task::find(&name)?), ..Prompting::default() }),
             None if template.is_none() && labels.is_none() => Ok(last),
@@ -196,7 +196,7 @@ impl Prompting {
             }
             _ => bail!(
                 InvalidArgument,
-                "task: expected a masked model for a readout on a task's label words; with a causal one, give a template and labels"
+                "task: expected a masked model for a readout on a task's label words; for a causal model, give a template and labels"
             ),
         }
     }
@@ -211,7 +211,7 @@ impl Prompting {
         }
         bail!(
             InvalidArgument,
-            "task, template, labels: expected none of them beside readout: {}",
+            "task, template, labels: expected none of them with readout: {}",
             Classifier::WORDS_HAVE_NO_STEPS
         )
     }

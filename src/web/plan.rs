@@ -86,7 +86,7 @@ pub(super) fn check_weights(session: &Session, allowed: Option<u64>) -> Result<(
         None => Ok(()),
         Some(allowed) => bail!(
             OutOfMemory,
-            "the weights would take {weights} bytes of GPU memory, {allowed} are allowed: take a smaller dtype \
+            "the weights would take {weights} bytes of GPU memory, but the limit is {allowed}: use a smaller dtype \
              (f16, q8, q4), streamLayers: true or a smaller model"
         ),
     }

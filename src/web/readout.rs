@@ -23,7 +23,10 @@ impl Tuner {
         let held_out = held_out.or(rest);
         let folded = options::field(config, "crossValidate").is_some_and(|wanted| wanted.is_truthy());
         if folded && held_out.is_some() {
-            bail!(InvalidArgument, "crossValidate is for data without held-out rows: give one of the two");
+            bail!(
+                InvalidArgument,
+                "crossValidate is for data without held-out rows: give only one of the two"
+            );
         }
         let held_out = held_out.as_ref();
         let trainer = match prompting.words(&self.session)? {

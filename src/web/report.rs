@@ -72,12 +72,12 @@ pub(super) struct Evaluated {
     /// Those of the examples that were answered wrongly, on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wrong: Option<Vec<WrongRow>>,
-    /// What stood before each row, with in-context learning.
+    /// The demonstrations before each row, with in-context learning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_context: Option<Shown>,
 }
 
-/// The rows that stood before each evaluated row.
+/// The rows that preceded each evaluated row.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Shown {

@@ -25,7 +25,7 @@ impl Tuner {
         // A restored run's settings determine the format of its weights; with other weights it would be a different run.
         let here = dtype_name(self.session.dtype());
         if let Some(dtype) = options::text(config, "dtype").filter(|dtype| dtype != here) {
-            bail!(InvalidArgument, "dtype: the model is loaded as {here}, found {dtype}");
+            bail!(InvalidArgument, "dtype: expected {here}, as the model is loaded, found {dtype}");
         }
         let mut given: Options = options::parse(config.clone(), "training options")?;
         if given.is_readout() {
@@ -49,7 +49,10 @@ impl Tuner {
         let held_out = read("eval", "evalName")?;
         let wanted: Draw = options::parse(config.clone(), "training options")?;
         if held_out.is_some() && wanted.hold_out > 0 {
-            bail!(InvalidArgument, "holdOut takes rows of data where there is no eval: give one of the two");
+            bail!(
+                InvalidArgument,
+                "holdOut holds out rows of data in place of eval: give only one of the two"
+            );
         }
         let (data, rest) = draw(data, wanted)?;
         let held_out = held_out.or(rest);

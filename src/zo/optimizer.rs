@@ -66,7 +66,7 @@ impl Optimizer {
             bail!(InvalidArgument, "Adam's epsilon: expected a positive number, found {epsilon}");
         }
         if estimator.momentum > 0.0 {
-            bail!(InvalidArgument, "momentum is a setting of optimizer sgd: Adam's is beta1");
+            bail!(InvalidArgument, "momentum is a setting of optimizer sgd: adam has beta1 instead");
         }
         Ok(())
     }

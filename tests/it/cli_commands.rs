@@ -136,7 +136,7 @@ fn columns_are_understood_and_said_or_chosen() {
     let expected = evaluate("named.csv", named, &[]);
     done("evaluate", &expected);
     for (name, text, says) in [
-        ("lines.txt", lines, "lines.txt: The label stands before the first colon of each line (2 labels"),
+        ("lines.txt", lines, "lines.txt: The label precedes the first colon of each line (2 labels"),
         (
             "german.csv",
             &table,
@@ -156,7 +156,7 @@ fn columns_are_understood_and_said_or_chosen() {
     };
     let three: String = table.lines().map(|line| format!("{line},{}\n", source(line))).collect();
     let refused = evaluate("three.csv", &three, &[]);
-    assert!(json(&refused)["error"]["message"].as_str().unwrap().contains("Choose the columns of the text"));
+    assert!(json(&refused)["error"]["message"].as_str().unwrap().contains("Choose the text column"));
     let found = evaluate("three.csv", &three, &["--text-column", "Kritik", "--label-column", "2"]);
     done("evaluate", &found);
     assert_eq!(json(&found), json(&expected));

@@ -199,8 +199,8 @@ fn an_adapter_is_saved_with_the_readout_before_it() {
     let written = std::fs::read(out.join("readout.json")).unwrap();
     for (changed, said) in [
         (r#"{"labels":["0"]}"#, "readout.json: 1 labels, but the adapter's classifier has 2 outputs"),
-        (r#"{"labels":[0,1]}"#, "readout.json: labels: expected a list of texts, found [0,1]"),
-        (r#"{"labels":["0","0"]}"#, "readout.json: labels: \"0\" is there twice"),
+        (r#"{"labels":[0,1]}"#, "readout.json: labels: expected a list of strings, found [0,1]"),
+        (r#"{"labels":["0","0"]}"#, "readout.json: labels: \"0\" appears twice"),
         ("{", "readout.json: EOF"),
     ] {
         std::fs::write(out.join("readout.json"), changed).unwrap();
@@ -234,7 +234,7 @@ fn a_prompt_beside_a_readout_before_steps_is_refused_by_its_cause() {
     let error = json(&run(&[&begin[..], &WORDS].concat()))["error"].clone();
     assert_eq!(error["code"], "invalid-argument");
     let message = error["message"].as_str().unwrap();
-    assert!(message.starts_with("--template: expected none beside --readout"), "{message}");
+    assert!(message.starts_with("--template cannot be combined with --readout"), "{message}");
     assert!(message.contains("steps cannot lower its loss") && !out.exists(), "{message}");
 }
 
@@ -260,7 +260,7 @@ fn what_a_readout_cannot_use_is_said_before_anything_is_written() {
         (&one_label, &WORDS, "data-invalid", "every row has the label"),
         (&data, &["--template", TEMPLATE, "--labels", "great,unheardof"], "data-invalid", "unheardof"),
         (&one_label, &[], "data-invalid", "every row has the label"),
-        (&alike, &[], "data-invalid", "differ only by case or spaces"),
+        (&alike, &[], "data-invalid", "differ only in case or spaces"),
         (&plain, &[], "data-invalid", "text and label"),
         (&data, &["--max-length", "2"], "invalid-argument", "at least 3 tokens"),
     ] {

@@ -160,13 +160,13 @@ fn labels_that_make_no_classifier_are_refused_by_name() {
     refused(Labels::of(&["real", &"spam ".repeat(101)]), "row 2: the label has 505 bytes");
     refused(
         Labels::of(&["spam", "real", "Spam"]),
-        "\"Spam\" (row 3) and \"spam\" (row 1) differ only by case",
+        "\"Spam\" (row 3) and \"spam\" (row 1) differ only in case",
     );
-    refused(Labels::of(&["not  spam", "real", "not spam "]), "differ only by case or spaces");
+    refused(Labels::of(&["not  spam", "real", "not spam "]), "differ only in case or spaces");
     // The same letter composed and decomposed, as in file names on macOS. The two look the same.
     refused(
         Labels::of(&["pers\u{f6}nlich", "perso\u{308}nlich"]),
-        "differ only in how Unicode writes their letters",
+        "differ only in their Unicode normalization",
     );
     assert_eq!(position(&["real".to_owned(), "pers\u{f6}nlich".to_owned()], "Perso\u{308}nlich"), Some(1));
     let many: Vec<String> = (0..10_000).map(|label| label.to_string()).collect();

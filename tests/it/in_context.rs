@@ -149,10 +149,7 @@ mod command_line {
         assert_ne!(report["loss"], zero_shot["loss"]);
         assert_eq!(report["interval"].as_array().unwrap().len(), 2);
         let said = stderr(&output);
-        assert!(
-            said.contains("2 examples (1 of \"model\", 1 of \"bert\") stand before each row: "),
-            "{said}"
-        );
+        assert!(said.contains("2 examples (1 of \"model\", 1 of \"bert\") precede each row: "), "{said}");
         // Texts are truncated, but not silently, and demonstrations never are.
         let said = stderr(&evaluate(&["--in-context", "4", "--train", &train, "--max-length", "35"]));
         assert!(said.contains("3 of 5 texts are truncated, so that they fit into 35 tokens"), "{said}");
@@ -165,7 +162,8 @@ mod command_line {
         };
         refused(&["--in-context", "2"], "--train");
         refused(&["--train", &train], "--in-context");
-        let many = "train.csv: expected rows for 5 demonstrations, as many of each label, found 4 rows";
+        let many =
+            "train.csv: expected rows for 5 demonstrations, with equal numbers of each label, found 4 rows";
         refused(&["--in-context", "5", "--train", &train], many);
         let long = "expected at most 30 tokens with an empty text, found 31";
         refused(&["--in-context", "4", "--train", &train, "--max-length", "30"], long);

@@ -164,10 +164,13 @@ fn a_named_preset_is_what_its_options_are() {
         );
     }
     for (text, part) in [
-        (r#"{ "sequential": true, "balanced": true }"#, "sequential and balanced: expected one of them"),
+        (
+            r#"{ "sequential": true, "balanced": true }"#,
+            "sequential and balanced: expected at most one of them",
+        ),
         (r#"{ "preset": "lowest-loss", "method": "full" }"#, "the preset: expected method lora, found full"),
         (r#"{ "preset": "lowest-loss", "method": "readout" }"#, "preset: expected another method"),
-        (r#"{ "refitEvery": 5 }"#, "refit every 5: expected a readout before the first step"),
+        (r#"{ "refitEvery": 5 }"#, "refit every 5: expected a readout that is fitted before the first step"),
         (r#"{ "method": "readout", "refitEvery": 5 }"#, "refit every: expected another method"),
     ] {
         let error = given(text).resolve(&spec(), None).unwrap_err();

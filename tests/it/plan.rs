@@ -72,7 +72,7 @@ fn a_run_that_does_not_fit_is_refused_with_the_first_change_that_does() {
             (1_500 << 20, Some("--method lora --dtype q8 would take")),
             (900 << 20, Some("--method lora --dtype q4 would take")),
             (250_000_000, Some("--stream-layers true --micro-batch 1 --method lora --dtype q4 would take")),
-            (100 << 20, Some("take a smaller model")),
+            (100 << 20, Some("use a smaller model")),
         ] {
             let checked = session.check_plan(&settings, &sizes, Some(capacity), &flag).await;
             match (checked, advice) {

@@ -100,7 +100,7 @@ device_test! {
             (
                 configured("bert", |config| config.replace("\"2\": \"positive\"", "\"2\": \"negative\"")),
                 Code::FileCorrupt,
-                "\"negative\" is there twice",
+                "\"negative\" appears twice",
             ),
         ] {
             let error = open(backend.clone(), &config).await.published_classifier().await.unwrap_err();

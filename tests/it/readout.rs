@@ -187,10 +187,10 @@ device_test! {
         let many = format!("text,label\n{many}");
         for (text, says) in [
             ("text,label\ngood,great\nbad,great\n", "every row has the label \"great\""),
-            ("text,label\ngood,great\nbad,Great\nbad,terrible\n", "\"Great\" (row 3) and \"great\" (row 2) differ only by case"),
-            ("text,label\ngood,very  great\nbad,very great\n", "differ only by case or spaces"),
+            ("text,label\ngood,great\nbad,Great\nbad,terrible\n", "\"Great\" (row 3) and \"great\" (row 2) differ only in case"),
+            ("text,label\ngood,very  great\nbad,very great\n", "differ only in case or spaces"),
             (many.as_str(), "10000 different labels"),
-            ("text,label\ngood,great\n   ,terrible\n", "row 3: field `text`: expected a text, found an empty one"),
+            ("text,label\ngood,great\n   ,terrible\n", "row 3: field `text`: expected a non-empty text, found an empty one"),
         ] {
             let error = trainer(&session, &csv(text)).err().unwrap();
             assert_eq!(error.code(), Code::DataInvalid, "{error}");

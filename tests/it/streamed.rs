@@ -274,7 +274,7 @@ device_test! {
             let mut trainer = trainer(&session, &Settings { steps: 1, ..settings(Method::Full, kind) });
             let error = trainer.begin(&mut session, &[]).await.unwrap_err();
             assert_eq!(error.code(), Code::InvalidArgument);
-            assert!(error.message().contains("layers that are streamed are only read"), "{error}");
+            assert!(error.message().contains("streamed layers are only read"), "{error}");
         }
     }
 }

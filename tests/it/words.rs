@@ -289,7 +289,7 @@ device_test! {
             (rows, &["great", "terrible", "film"], Code::DataInvalid, "2 rows for 3 labels"),
             ("text,label\ngood,great\nbad,terrible\nfine,great\n", &["great", "terrible", "film"], Code::DataInvalid, "no row has the label \"film\""),
             ("text,label\ngood,great\nbad,dull\n", &two, Code::DataInvalid, "row 3: field `label`"),
-            ("text,label\ngood,great\n  ,terrible\n", &two, Code::DataInvalid, "row 3: field `text`: expected a text, found an empty one"),
+            ("text,label\ngood,great\n  ,terrible\n", &two, Code::DataInvalid, "row 3: field `text`: expected a non-empty text, found an empty one"),
             (rows, &["great"], Code::InvalidArgument, "at least two"),
             (rows, &["great", "Great"], Code::InvalidArgument, "twice"),
             (rows, &many, Code::DataInvalid, "10000 label words; at most 1000 are allowed"),

@@ -74,7 +74,7 @@ describe.skipIf(FAKE)('with the engine', () => {
     const shards = { '/tiny/config.json': '{}', [`/tiny/${INDEX}`]: index, '/tiny/a.safetensors': 'a' };
     const split = await listed(source, { ...shards, '/tiny/b.safetensors': 'b' });
     expect(split.names).toEqual(['config.json', INDEX, 'a.safetensors', 'b.safetensors']);
-    await expect(listed(source, shards)).rejects.toMatchObject({ code: 'file-corrupt', message: `${INDEX}: expected a file b.safetensors beside it, found none` });
+    await expect(listed(source, shards)).rejects.toMatchObject({ code: 'file-corrupt', message: `${INDEX}: expected a file b.safetensors next to it, found none` });
     await expect(listed(source, {})).rejects.toMatchObject({ code: 'network', message: 'https://host.test/tiny/: expected a config.json or a .gguf file, found neither' });
   });
 });

@@ -128,7 +128,7 @@ test('the GPU is measured once if requested, and the result is stored', { timeou
   const remembered = await open('auto');
   expect(remembered.stages).not.toContain('tuning');
   expect(remembered.tiles).toBe(measured.tiles);
-  expect(await load(page, module, { tiles: 'none' })).toMatch(FAKE ? 'loaded' : /^invalid-argument: tiles 'none': expected 6 of 4x4, /);
+  expect(await load(page, module, { tiles: 'none' })).toMatch(FAKE ? 'loaded' : /^invalid-argument: tiles 'none': expected 6 names, each one of 4x4, /);
 });
 
 test('after a broken connection the download continues where it ended, by itself and in another tab', { timeout: LONG }, async () => {

@@ -131,7 +131,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.accuracy).toBe(found.measured);
     expect(found.whole.answer.label).toBe('great');
     if (found.exported !== undefined) for (const name of ['adapter_model.safetensors', 'readout.json', 'readout.safetensors']) expect(found.exported).toContain(name);
-    expect(found.prompted).toContain('expected none of them beside readout');
+    expect(found.prompted).toContain('expected none of them with readout');
     expect(found.prompted).toContain('steps cannot lower its loss');
     expect([found.step, found.half, found.left, found.readout]).toEqual([3, 'great', 2, true]);
     expect(found.resumed).toEqual(found.whole);

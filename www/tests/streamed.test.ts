@@ -85,7 +85,7 @@ describe.skipIf(FAKE)('streamed layers in the tab', () => {
     expect(streamed.weights).toBeLessThan(resident.weights);
     expect([streamed.planned, resident.planned]).toEqual([streamed.weights, resident.weights]);
     expect([resident.open, streamed.open, streamed.closed, found.left]).toEqual([0, 1, 0, 0]);
-    expect(found.full).toContain('layers that are streamed are only read');
+    expect(found.full).toContain('streamed layers are only read');
   });
 
   test('a GPU that is lost while layers are read is restored, and the run ends with the same bits', { timeout: LONG }, async () => {
@@ -138,6 +138,6 @@ describe.skipIf(FAKE)('streamed layers in the tab', () => {
         ),
       { module, files },
     );
-    expect(refused).toContain('streamLayers: this browser lets no file be written here');
+    expect(refused).toContain('streamLayers: this browser does not let this page write files');
   });
 });

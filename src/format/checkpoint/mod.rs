@@ -131,7 +131,7 @@ impl Checkpoint {
             let (first, last) = (first_element / block, end.div_ceil(block));
             let bytes = self.gather(tensor, first, last - first).await?;
             let no_memory =
-                |_| err!(OutOfMemory, "tensor `{}`: there is no memory for {count} elements", tensor.name);
+                |_| err!(OutOfMemory, "tensor `{}`: not enough memory for {count} elements", tensor.name);
             let mut values: Vec<f32> = Vec::new();
             let decoded = (bytes.len() / tensor.dtype.block_bytes()) * tensor.dtype.block_len();
             values.try_reserve_exact(decoded).map_err(no_memory)?;

@@ -119,12 +119,12 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
             suited(&gguf).unwrap_or(first)
         ),
         ([], Some(weights)) => {
-            bail!(InvalidArgument, "{place}: expected a {CONFIG_FILE} beside {weights}, found none")
+            bail!(InvalidArgument, "{place}: expected a {CONFIG_FILE} next to {weights}, found none")
         }
         ([], None) if has(CONFIG_FILE) => {
             bail!(
                 InvalidArgument,
-                "{place}: expected weights beside {CONFIG_FILE} ({WEIGHTS_FILE}, {PICKLE_FILE}, an index of either, or a \
+                "{place}: expected weights next to {CONFIG_FILE} ({WEIGHTS_FILE}, {PICKLE_FILE}, an index of either, or a \
                  .gguf file), found none"
             )
         }

@@ -94,7 +94,11 @@ impl LoraBase<'_> {
         let rank = rank as usize;
         for LoraPair { path, a, b } in pairs {
             let Some(name) = architecture.gguf(path) else {
-                bail!(ModelUnsupported, "{path}: a {} of llama.cpp has no such layer", architecture.name);
+                bail!(
+                    ModelUnsupported,
+                    "{path}: llama.cpp's architecture {} has no such layer",
+                    architecture.name
+                );
             };
             tensor(format!("{name}.weight.lora_a"), a, a.len() / rank.max(1));
             let heads = match name.rsplit('.').next() {

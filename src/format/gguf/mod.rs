@@ -196,7 +196,7 @@ async fn read_tensors(
         if end > source.len() {
             bail!(
                 FileCorrupt,
-                "{file}: tensor `{}`: expected {} bytes at offset {begin}, the file ends at {}; the file is incomplete",
+                "{file}: tensor `{}`: expected {} bytes at offset {begin}, but the file ends at {}; the file is incomplete",
                 info.name,
                 info.stored_bytes(),
                 source.len()

@@ -112,7 +112,7 @@ pub(super) async fn translate(
     {
         bail!(
             FileCorrupt,
-            "{file}: `{}`: expected the embedding's {vocabulary} rows, found {said}",
+            "{file}: `{}`: expected the number of rows of the embedding, {vocabulary}, found {said}",
             parameters.key("vocab_size")
         );
     }
@@ -167,7 +167,7 @@ fn refuse_unread(parameters: &Hyperparameters<'_>, architecture: &Architecture) 
     if parameters.opt_bool("attention.causal")? == Some(false) {
         bail!(
             ModelUnsupported,
-            "{file}: `{}` is false, only true is implemented",
+            "{file}: `{}` is false, but only true is implemented",
             parameters.key("attention.causal")
         );
     }
@@ -233,13 +233,16 @@ fn sizes(
     if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
         bail!(
             FileCorrupt,
-            "{file}: expected heads in whole groups, found {heads} of {kv_heads} key-value heads"
+            "{file}: expected a number of heads that is a multiple of the {kv_heads} key-value heads, found {heads}"
         );
     }
     let head_dim = match parameters.opt_u32("attention.key_length")? {
         Some(said) => said,
         None if hidden.is_multiple_of(heads) => hidden / heads,
-        None => bail!(FileCorrupt, "{file}: expected {hidden} dimensions in {heads} equal heads"),
+        None => bail!(
+            FileCorrupt,
+            "{file}: expected an embedding length that is a multiple of the {heads} heads, found {hidden}"
+        ),
     };
     for key in ["rope.dimension_count", "attention.value_length"] {
         if let Some(said) = parameters.opt_u32(key)?
@@ -248,7 +251,7 @@ fn sizes(
         {
             bail!(
                 ModelUnsupported,
-                "{file}: `{}`: expected the head's {head_dim} dimensions, found {said}",
+                "{file}: `{}`: expected the head size {head_dim}, found {said}",
                 parameters.key(key)
             );
         }

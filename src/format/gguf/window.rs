@@ -46,7 +46,7 @@ impl<'a> Window<'a> {
             let cause = if is_cut { "; the file is incomplete or damaged" } else { "" };
             bail!(
                 FileCorrupt,
-                "{name}: expected {len} bytes of {what} at offset {at}, the header has {remaining} left{cause}"
+                "{name}: expected {len} bytes of {what} at offset {at}, but the header has only {remaining} left{cause}"
             );
         }
         let held = (self.buffer.len() - self.at) as u64;
@@ -65,7 +65,9 @@ impl<'a> Window<'a> {
                 self.at += len as usize;
                 Ok(bytes)
             }
-            None => bail!(FileCorrupt, "{}: the file became shorter", self.source.name()),
+            None => {
+                bail!(FileCorrupt, "{}: the file was truncated while it was being read", self.source.name())
+            }
         }
     }
 

@@ -138,7 +138,7 @@ impl<T: Copy> Patterns<T> {
             let Ok(regex) = Regex::new(&format!(r"^(?:.*\.)?(?:{key})$")) else {
                 bail!(
                     ModelUnsupported,
-                    "{name}: `{field}`: {key:?} is no regular expression that can be read"
+                    "{name}: `{field}`: {key:?} is not a regular expression that this program supports"
                 );
             };
             match value(found) {

@@ -39,7 +39,7 @@ impl Adapter {
             (None, Some(source)) => (PICKLE_FILE, pickle::parse(source).await),
             (None, None) => bail!(
                 InvalidArgument,
-                "{name}: expected {WEIGHTS_FILE} or {PICKLE_FILE} beside {CONFIG_FILE}, found none"
+                "{name}: expected {WEIGHTS_FILE} or {PICKLE_FILE} next to {CONFIG_FILE}, found none"
             ),
         };
         let checkpoint = checkpoint.map_err(|e| e.at(name))?;
@@ -143,7 +143,7 @@ impl Adapter {
             // For example an adapter of the head, which peft includes in `all-linear` layers.
             Some(other) if other.contains(".lora_") || other.contains(".base_layer.") => bail!(
                 ModelUnsupported,
-                "{}: expected to adapt layers of attention and of the MLP of this model, found another",
+                "{}: expected an attention or MLP layer of this model, found another layer",
                 place(other)
             ),
             Some(other) => bail!(FileCorrupt, "{}: does not belong to any part of this model", place(other)),

@@ -178,7 +178,7 @@ fn files_that_do_not_fit_are_refused_by_name() {
     let other = |path: &str| Module { path: path.to_owned(), inputs: 3, outputs: 5, transposed: false };
     refused(open(LORA, &tensors(&lora, &[other("n.q")]).unwrap()), Code::InvalidArgument, &["n.q", "m.0.q"]);
     let both = tensors(&lora, &[other("m.0.q"), other("n.q")]).unwrap();
-    refused(open(LORA, &both), Code::ModelUnsupported, &["n.q", "layers of attention and of the MLP"]);
+    refused(open(LORA, &both), Code::ModelUnsupported, &["n.q", "an attention or MLP layer"]);
 
     let prefix = AdapterConfig::parse(CONFIG_FILE, PREFIX.as_bytes()).unwrap().method;
     let parts = tensors(&prefix, &[]).unwrap();

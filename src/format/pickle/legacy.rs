@@ -51,11 +51,11 @@ pub(super) async fn read(source: &dyn ByteSource) -> Result<Legacy> {
 fn parse(start: &[u8], len: u64) -> Result<Legacy> {
     let after = BEGINNINGS.iter().find_map(|beginning| start.strip_prefix(*beginning));
     let Some(rest) = after.and_then(|number| number.strip_prefix(MAGIC)) else {
-        bail!(FileCorrupt, "expected the number that a file of PyTorch begins with");
+        bail!(FileCorrupt, "expected the magic number of a PyTorch file");
     };
     let version = Machine::run(rest)?;
     if !matches!(version.result()?, Value::Int(1001)) {
-        bail!(ModelUnsupported, "expected version 1001 of the layout of PyTorch before 1.6");
+        bail!(ModelUnsupported, "expected version 1001 of the format that PyTorch wrote before 1.6");
     }
     let machine = Machine::run(version.rest())?;
     if let Some(Value::Int(0)) = machine.entry("little_endian")? {
@@ -63,20 +63,20 @@ fn parse(start: &[u8], len: u64) -> Result<Legacy> {
     }
     let object = Machine::run(machine.rest())?;
     let keys = Machine::run(object.rest())?;
-    let Value::List(items) = keys.result()? else { bail!(FileCorrupt, "expected the keys of storages") };
+    let Value::List(items) = keys.result()? else { bail!(FileCorrupt, "expected the storage keys") };
     let mut at = (start.len() - keys.rest().len()) as u64;
     let mut begins = BTreeMap::new();
     for item in items {
-        let Value::Text(key) = &keys.values[*item] else { bail!(FileCorrupt, "expected keys of storages") };
+        let Value::Text(key) = &keys.values[*item] else { bail!(FileCorrupt, "expected storage keys") };
         let Some(storage) = object.storages.get(key) else {
-            bail!(FileCorrupt, "storage {key}: no tensor has it");
+            bail!(FileCorrupt, "storage {key}: no tensor uses it");
         };
         let begin = at + 8;
         at = size(storage).and_then(|size| begin.checked_add(size)).filter(|end| *end <= len).ok_or_else(
             || -> Error {
                 crate::error::err!(
                     FileCorrupt,
-                    "storage {key}: expected {} elements of {} bytes at {begin}, the file ends at {len}; the file is \
+                    "storage {key}: expected {} elements of {} bytes at {begin}, but the file ends at {len}; the file is \
                      incomplete",
                     storage.elements,
                     storage.element.bytes

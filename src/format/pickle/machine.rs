@@ -89,8 +89,8 @@ impl<'a> Machine<'a> {
                 (Value::Text(name), Value::Tensor(tensor)) => tensors.push((name.clone(), tensor.clone())),
                 (Value::Text(name), Value::Dict(_)) => bail!(
                     ModelUnsupported,
-                    "entry `{name}`: expected a tensor, found a dictionary, as in the checkpoint of a training; save \
-                     the model itself"
+                    "entry `{name}`: expected a tensor, found a dictionary, as in a training checkpoint; save only the \
+                     model"
                 ),
                 (Value::Text(name), _) => bail!(ModelUnsupported, "entry `{name}`: expected a tensor"),
                 _ => bail!(ModelUnsupported, "expected names of tensors as keys"),
@@ -241,7 +241,7 @@ impl<'a> Machine<'a> {
 
     fn line(&mut self) -> Result<String> {
         let Some(len) = self.rest.iter().take(256).position(|byte| *byte == b'\n') else {
-            bail!(FileCorrupt, "expected a name that ends with its line");
+            bail!(FileCorrupt, "expected a name that ends with a line end");
         };
         let line = String::from_utf8_lossy(self.take(len)?).into_owned();
         self.take(1)?;

@@ -169,7 +169,10 @@ fn set_limits(members: &mut BTreeMap<String, Member>, directory: u64) -> Result<
     for (name, member) in in_order.into_iter().rev() {
         let Member { header, size, .. } = *member;
         if header.checked_add(30).and_then(|data| data.checked_add(size)).is_none_or(|end| end > limit) {
-            bail!(FileCorrupt, "member {name}: {size} bytes at {header} overlap what begins at {limit}");
+            bail!(
+                FileCorrupt,
+                "member {name}: {size} bytes at {header} overlap the data that begin at {limit}"
+            );
         }
         member.limit = limit;
         limit = header;

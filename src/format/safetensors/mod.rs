@@ -113,7 +113,7 @@ fn check(header: Header, index: usize, data: u64, data_len: u64) -> Result<Parse
         if *begin > covered {
             bail!(
                 FileCorrupt,
-                "tensor `{name}`: there is a hole after `{before}`: expected it to begin at {covered}, found {begin}"
+                "tensor `{name}`: there is a gap after `{before}`: expected it to begin at {covered}, found {begin}"
             );
         }
         covered = *end;

@@ -103,7 +103,7 @@ fn malformed_tensors_are_refused_by_name() {
     refused(&one("F32", "[2]", "[0,4]"), &[0; 4], corrupt, &["`w`", "expected 8", "found 4"]);
     refused(&one("F32", "[1]", "[4,0]"), &[0; 4], corrupt, &["`w`", "4..0"]);
     refused(&one("F32", "[2]", "[0,8]"), &[0; 4], corrupt, &["`w`", "0..8"]);
-    refused(&one("F32", "[1]", "[4,8]"), &[0; 8], corrupt, &["`w`", "hole"]);
+    refused(&one("F32", "[1]", "[4,8]"), &[0; 8], corrupt, &["`w`", "gap"]);
     refused(&one("F32", "[1]", "[0,4]"), &[0; 8], corrupt, &["expected 4", "found 8"]);
     refused(&one("F32", "[4294967296,4294967296]", "[0,0]"), &[], corrupt, &["`w`", "2^64"]);
     refused(&one("F32", "[4611686018427387905]", "[0,4]"), &[0; 4], corrupt, &["`w`"]);

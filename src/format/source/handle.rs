@@ -26,7 +26,11 @@ impl HandleFile {
         while done < len {
             let read = self.handle.read_with_u8_array_and_options(&mut bytes[done..], &at(offset, done));
             match read.map(|count| count as usize) {
-                Ok(0) => bail!(FileCorrupt, "{}: ends within {len} bytes at offset {offset}", self.name()),
+                Ok(0) => bail!(
+                    FileCorrupt,
+                    "{}: expected {len} bytes at offset {offset}, but the file ends before that",
+                    self.name()
+                ),
                 Ok(count) if count <= len - done => done += count,
                 // Chromium 156 returns some error codes as unsigned numbers, here and in writes.
                 Ok(_) => bail!(FileCorrupt, "{}: {len} bytes at offset {offset} cannot be read", self.name()),

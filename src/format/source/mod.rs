@@ -91,6 +91,6 @@ pub(crate) fn buffer(name: &str, len: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes
         .try_reserve_exact(len)
-        .map_err(|_| err!(OutOfMemory, "{name}: there is no memory for {len} bytes"))?;
+        .map_err(|_| err!(OutOfMemory, "{name}: not enough memory for {len} bytes"))?;
     Ok(bytes)
 }

@@ -34,6 +34,9 @@ impl ByteSource for NoScratch {
 
 impl Scratch for NoScratch {
     fn write(&self, _: u64, _: &[u8]) -> Result<()> {
-        bail!(InvalidArgument, "the model is only counted: there is no scratch file for its layers")
+        bail!(
+            InvalidArgument,
+            "only the memory of this model is planned: there is no scratch file for its layers"
+        )
     }
 }

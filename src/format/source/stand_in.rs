@@ -24,7 +24,7 @@ pub async fn refuse_stand_in(source: &dyn ByteSource) -> Result<()> {
         bail!(
             FileCorrupt,
             "{name}: expected the file itself, found a Git LFS pointer to it; fetch it with `git lfs pull`, or download \
-             it on its own"
+             the file directly"
         );
     }
     if is_web_page(&head) {

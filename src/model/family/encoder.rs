@@ -52,7 +52,10 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
     let kind = config.str_or("position_embedding_type", "absolute")?;
     if kind != "absolute" {
         let name = config.name();
-        bail!(ModelUnsupported, "{name}: position_embedding_type {kind:?}, only \"absolute\" is implemented");
+        bail!(
+            ModelUnsupported,
+            "{name}: position_embedding_type {kind:?}, but only \"absolute\" is implemented"
+        );
     }
     super::require(config, "is_decoder", false, false)?;
     let hidden = config.u32("hidden_size")?;

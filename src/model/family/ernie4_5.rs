@@ -9,7 +9,7 @@ pub(super) fn ernie4_5(config: &Config) -> Result<ModelSpec> {
     // A field of Baidu's own code that transformers does not have.
     let ratio = config.f32_or("compression_ratio", 1.0)?;
     if ratio != 1.0 {
-        bail!(ModelUnsupported, "{}: compression_ratio is {ratio}, only 1 is implemented", config.name());
+        bail!(ModelUnsupported, "{}: compression_ratio is {ratio}, but only 1 is implemented", config.name());
     }
     let bias = config.bool_or("use_bias", false)?;
     let differences = Differences {

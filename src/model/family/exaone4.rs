@@ -32,6 +32,6 @@ fn pattern(config: &Config) -> Result<u32> {
             0 => bail!(ModelUnsupported, "{}: {field} is 0, expected 1 or more", config.name()),
             every => Ok(every),
         },
-        true => bail!(ModelUnsupported, "{}: {field} is null beside a sliding_window", config.name()),
+        true => bail!(ModelUnsupported, "{}: {field} is null, but there is a sliding_window", config.name()),
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn activation(config: &Config, field: &str, default: &str) -> Result<
 /// Rejects a field whose value is not `value`, since other values are not implemented.
 pub(super) fn require(config: &Config, field: &str, value: bool, default: bool) -> Result<()> {
     if config.bool_or(field, default)? != value {
-        bail!(ModelUnsupported, "{}: {field} is {}, only {value} is implemented", config.name(), !value);
+        bail!(ModelUnsupported, "{}: {field} is {}, but only {value} is implemented", config.name(), !value);
     }
     Ok(())
 }

@@ -93,7 +93,7 @@ fn rotary_dim(config: &Config, head_dim: u32) -> Result<u32> {
         dim => {
             bail!(
                 ModelUnsupported,
-                "{name}: {field} is {dim}, expected pairs of the {head_dim} columns of a head"
+                "{name}: {field} is {dim}, expected an even number from 2 to the head size {head_dim}"
             )
         }
     }

@@ -22,7 +22,7 @@ pub(super) fn granitemoehybrid(config: &Config) -> Result<ModelSpec> {
     let name = config.name();
     let experts = config.u32_or("num_local_experts", 8)?;
     if experts > 0 {
-        bail!(ModelUnsupported, "{name}: num_local_experts is {experts}, only 0 is implemented");
+        bail!(ModelUnsupported, "{name}: num_local_experts is {experts}, but only 0 is implemented");
     }
     let layers = layer_count(config, "num_hidden_layers")?;
     // Older files use another name for the field, and "attention" for "full_attention". Without the field, all layers are Mamba layers.

@@ -146,7 +146,11 @@ pub fn spec(config: &Config) -> Result<ModelSpec> {
     let Some(family) = FAMILIES.iter().find(|family| family.model_type == found) else {
         let names: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
         let name = config.name();
-        bail!(ModelUnsupported, "{name}: model_type {found:?}; supported are {}", names.join(", "));
+        bail!(
+            ModelUnsupported,
+            "{name}: model_type {found:?} is not supported; supported are {}",
+            names.join(", ")
+        );
     };
     let mut spec = (family.spec)(config)?;
     if spec.causal {
@@ -206,13 +210,13 @@ fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
         );
     }
     if spec.head_dim > 256 {
-        bail!(ModelUnsupported, "{name}: head size {}, at most 256 is supported", spec.head_dim);
+        bail!(ModelUnsupported, "{name}: head size {}, but at most 256 is supported", spec.head_dim);
     }
     for tensor in spec.tensors.as_slice() {
         if tensor.elements() >= 1 << 32 {
             bail!(
                 ModelUnsupported,
-                "{name}: {} has {} elements, at most 2^32 - 1",
+                "{name}: {} has {} elements, expected at most 2^32 - 1",
                 tensor.name,
                 tensor.elements()
             );
@@ -245,7 +249,7 @@ fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
         let tensor = &spec.tensors.as_slice()[id];
         if rows != u64::from(tensor.rows) {
             let (name, all) = (config.name(), tensor.rows);
-            bail!(ModelUnsupported, "{name}: layers have {rows} of the {all} rows of {}", tensor.name);
+            bail!(ModelUnsupported, "{name}: layers use {rows} of the {all} rows of {}", tensor.name);
         }
     }
     Ok(())
@@ -267,7 +271,7 @@ fn check_implemented(config: &Config, spec: &ModelSpec) -> Result<()> {
             (around.iter().any(|norms| is_layer(norms.output)), "a layer norm of a sublayer's output"),
             (
                 around.iter().any(|norms| norms.output.is_some() && norms.scale != 1.0),
-                "a multiplier of residuals with norms of what is added",
+                "a residual multiplier with a norm of a sublayer's output",
             ),
             (spec.parallel_residual && later, "a parallel residual with norms after its sublayers"),
         ]);

@@ -7,12 +7,12 @@ use crate::model::{ModelSpec, NormKind};
 
 pub(super) fn olmo(config: &Config) -> Result<ModelSpec> {
     if let Some(clip) = config.opt_f32("clip_qkv")? {
-        bail!(ModelUnsupported, "{}: clip_qkv is {clip}, only null is implemented", config.name());
+        bail!(ModelUnsupported, "{}: clip_qkv is {clip}, but only null is implemented", config.name());
     }
     // A field of GGUF files; transformers hardcodes this value.
     let eps = config.f32_or("layer_norm_eps", 1e-5)?;
     if eps != 1e-5 {
-        bail!(ModelUnsupported, "{}: layer_norm_eps is {eps}, only 1e-5 is implemented", config.name());
+        bail!(ModelUnsupported, "{}: layer_norm_eps is {eps}, but only 1e-5 is implemented", config.name());
     }
     let differences = Differences {
         norm: Some(NormKind::Standard { eps }),

@@ -70,7 +70,7 @@ impl Sizes {
         };
         let Some((q_width, kv_width)) = heads.checked_mul(head_dim).zip(kv_heads.checked_mul(head_dim))
         else {
-            bail!(ModelUnsupported, "{}: {heads} heads of {head_dim} are too many", config.name());
+            bail!(ModelUnsupported, "{}: {heads} heads of size {head_dim} are too many", config.name());
         };
         Ok(Sizes {
             vocabulary: config.u32("vocab_size")?,

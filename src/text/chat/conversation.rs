@@ -249,7 +249,7 @@ fn variables(row: &Value, taken: &[&str]) -> Result<Variables> {
         }
         if DECIDED.contains(&name.as_str()) {
             if value.is_true() {
-                bail!(DataInvalid, ", `{name}`: expected none, because training decides it, found one");
+                bail!(DataInvalid, ", `{name}`: expected none, because training sets it, found one");
             }
             continue;
         }

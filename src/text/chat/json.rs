@@ -31,7 +31,7 @@ pub(super) fn tojson(value: &Value, positional: Rest<Value>, options: Kwargs) ->
             let pair: Vec<Value> = pair.try_iter()?.collect();
             match pair.iter().map(Value::as_str).collect::<Vec<_>>()[..] {
                 [Some(between), Some(after_key)] => (between.to_owned(), after_key.to_owned()),
-                _ => return Err(invalid("tojson: expected two texts as separators")),
+                _ => return Err(invalid("tojson: expected two strings as separators")),
             }
         }
         None => (if indent.is_some() { "," } else { ", " }.to_owned(), ": ".to_owned()),

@@ -77,7 +77,7 @@ impl ChatTemplate {
             );
         }
         if source.contains("\\N{") {
-            bail!(ModelUnsupported, "{}: expected characters without names, found \\N{{", self.name);
+            bail!(ModelUnsupported, "{}: expected no named characters, found \\N{{", self.name);
         }
         let source = source::prepared(source);
         self.source.push_str(&source);
@@ -125,7 +125,7 @@ impl ChatTemplate {
         let Some((name, source, with_tools)) = found else {
             bail!(
                 FileCorrupt,
-                "{CONFIG}: `chat_template`: expected a text, or a list with one named default"
+                "{CONFIG}: `chat_template`: expected a string, or a list with a template named default"
             );
         };
         let template = ChatTemplate::new(name, source, special_tokens(files)?)?;
@@ -167,7 +167,7 @@ impl ChatTemplate {
             if parts.is_some_and(|parts| parts.is_true() && text.contains(&parts.to_string())) {
                 bail!(
                     DataInvalid,
-                    "message {at}, `content`: expected a text, because the chat template of {} reads no parts, found \
+                    "message {at}, `content`: expected a string, because the chat template of {} does not read parts, found \
                      an array",
                     self.name
                 );

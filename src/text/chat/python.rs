@@ -91,7 +91,7 @@ fn of_text(text: &str, name: &str, args: &[Value]) -> Option<Result<Value, Error
                 match at.map(|at| start + part[..at].chars().count()) {
                     Some(at) => Ok(Value::from(at)),
                     None if name.ends_with("find") => Ok(Value::from(-1)),
-                    None => Err(invalid("index: the text does not contain it")),
+                    None => Err(invalid("index: the string does not contain it")),
                 }
             }),
         "count" if args.len() > 1 => bounds(text, &args[1..])
@@ -131,7 +131,7 @@ fn split(text: &str, args: &[Value], from_end: bool) -> Result<Value, Error> {
     let most = usize::try_from(most).map_or(usize::MAX, |most| most.saturating_add(1));
     let mut parts: Vec<&str> = match &mark {
         Some(mark) => match mark.as_str() {
-            None => return Err(invalid("split: expected a text as separator")),
+            None => return Err(invalid("split: expected a string as the separator")),
             Some("") => return Err(invalid("split: the separator is empty")),
             Some(mark) if from_end => text.rsplitn(most, mark).collect(),
             Some(mark) => text.splitn(most, mark).collect(),
@@ -216,11 +216,11 @@ fn swapped(text: &str) -> String {
 fn filled(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
     let (width, fill): (i64, Option<&str>) = from_args(args)?;
     if width > MAX_WIDTH {
-        return Err(Error::new(ErrorKind::OutOfFuel, "a text is filled to at most 1000 characters"));
+        return Err(Error::new(ErrorKind::OutOfFuel, "a string can be padded to at most 1000 characters"));
     }
     let fill = match fill.unwrap_or(if name == "zfill" { "0" } else { " " }) {
         fill if fill.chars().count() == 1 => fill,
-        _ => return Err(invalid("expected one character to fill with")),
+        _ => return Err(invalid("expected one fill character")),
     };
     let width = usize::try_from(width).unwrap_or(0);
     let missing = width.saturating_sub(text.chars().count());

@@ -60,7 +60,7 @@ fn a_fault_of_a_template_is_told_with_its_line() {
         ("{{ messages }}\n{{ 'a' + 1 }}", &["a.jinja, line 2: "]),
         ("\r\n{{ strftime_now('%d %Q') }}", &["a.jinja, line 2: ", "\"%Q\""]),
         ("\n{% macro m() %}\n{{ nothing() }}\n{% endmacro %}\n{{ m() }}", &["a.jinja, line 3: "]),
-        ("\n{{ '\\N{DOT}' }}", &["a.jinja: ", "names"]),
+        ("\n{{ '\\N{DOT}' }}", &["a.jinja: ", "named characters"]),
         ("\n{%}", &["a.jinja, line 2: "]),
     ] {
         let error = render(source).unwrap_err();

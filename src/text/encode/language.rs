@@ -59,7 +59,7 @@ impl<'t> CompletionEncoder<'t> {
         if completion.is_empty() || (ids.is_empty() && completion.len() < 2) {
             bail!(
                 DataInvalid,
-                "expected a token to predict after at least one other, found {}",
+                "expected at least one token before the one to predict, found {} in all",
                 completion.len()
             );
         }

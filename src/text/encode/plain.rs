@@ -34,7 +34,7 @@ impl<'t> TextEncoder<'t> {
     /// `data-invalid` if there is no text, or if it has no tokens.
     pub fn encode(&self, text: &str, text_b: Option<&str>) -> Result<Vec<u32>> {
         if text.trim().is_empty() && text_b.is_none_or(|text_b| text_b.trim().is_empty()) {
-            bail!(DataInvalid, "field `text`: expected a text, found an empty one");
+            bail!(DataInvalid, "field `text`: expected a non-empty text, found an empty one");
         }
         let tokens = match (self.head, text_b) {
             (HeadKind::MaskedLm, text_b) => self.tokenizer.framed(text, text_b)?,
@@ -47,7 +47,7 @@ impl<'t> TextEncoder<'t> {
         let [first, second] = [count(0), count(1)];
         let Some(most) = self.max_len.checked_sub(tokens.len() - first - second).filter(|most| *most > 0)
         else {
-            bail!(InvalidArgument, "length: {} tokens leave none for the text", self.max_len);
+            bail!(InvalidArgument, "length: {} tokens leave no room for the text", self.max_len);
         };
         // The longer text loses tokens until both are equally long; then both do.
         let kept_first = first.min(most.saturating_sub(second).max(most.div_ceil(2)));

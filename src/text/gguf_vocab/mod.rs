@@ -137,7 +137,7 @@ impl GgufVocab {
             if add && id.is_none() {
                 bail!(
                     FileCorrupt,
-                    "tokenizer.ggml.{field}_token_id: expected an id, because texts get this token, found none"
+                    "tokenizer.ggml.{field}_token_id: expected an id, because this token is added to texts, found none"
                 );
             }
         }

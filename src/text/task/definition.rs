@@ -2,7 +2,7 @@
 
 use super::record::{Layout, Record};
 use crate::error::Result;
-use crate::text::metrics::Normalise;
+use crate::text::metrics::Normalize;
 
 /// A task. All tasks are in [`super::known`].
 #[derive(Clone, Copy, Debug)]
@@ -52,5 +52,5 @@ pub(super) enum Answers {
     /// Each row has its own candidates.
     Choices(fn(&Record<'_>) -> Result<Choices>),
     /// The answer is text, and any of these answers is correct.
-    Text(fn(&Record<'_>) -> Result<Vec<String>>, Normalise),
+    Text(fn(&Record<'_>) -> Result<Vec<String>>, Normalize),
 }

@@ -7,7 +7,7 @@
 use super::answers;
 use super::definition::{Answers, Field, Prompt, Task, Word};
 use super::record::{Layout, Lines};
-use crate::text::metrics::Normalise;
+use crate::text::metrics::Normalize;
 
 /// The layout of files whose rows are the examples.
 const NOT_NESTED: Layout = Layout { nest: &[], lines: None };
@@ -198,7 +198,7 @@ pub const TASKS: &[Task] = &[
             Field { name: "context", paths: &["context"] },
             Field { name: "question", paths: &["question"] },
         ],
-        answers: Answers::Text(answers::texts, Normalise::Squad),
+        answers: Answers::Text(answers::texts, Normalize::Squad),
         layout: Layout { nest: &["paragraphs", "qas"], lines: None },
     },
     Task {
@@ -209,7 +209,7 @@ pub const TASKS: &[Task] = &[
             Field { name: "passage", paths: &["passage"] },
             Field { name: "question", paths: &["question"] },
         ],
-        answers: Answers::Text(answers::numbers_dates_spans, Normalise::Drop),
+        answers: Answers::Text(answers::numbers_dates_spans, Normalize::Drop),
         layout: Layout { nest: &["qa_pairs"], lines: None },
     },
 ];

@@ -51,7 +51,7 @@ pub fn find(name: &str) -> Result<&'static Task> {
         };
         err!(
             InvalidArgument,
-            "task: expected for a masked model {}; for a causal one {}; found {name:?}",
+            "task: expected, for a masked model, {}; for a causal model, {}; found {name:?}",
             names(HeadKind::MaskedLm).join(", "),
             names(HeadKind::CausalLm).join(", ")
         )
@@ -200,7 +200,7 @@ impl Task {
                         let (candidates, correct) = of(record)?;
                         Reply::Choice { candidates, correct }
                     }
-                    Answers::Text(of, normalise) => Reply::Text { answers: of(record)?, normalise },
+                    Answers::Text(of, normalize) => Reply::Text { answers: of(record)?, normalize },
                 };
                 let class = label.and_then(|i| u32::try_from(i).ok());
                 rows.push(Question { prompt, reply, class, row: record.row });

@@ -26,7 +26,7 @@ pub(crate) fn read(bytes: &[u8], name: &str) -> Result<Precompiled> {
     };
     let units: Vec<u32> = trie.as_chunks::<4>().0.iter().map(|unit| u32::from_le_bytes(*unit)).collect();
     if !stays_inside(&units, replacements) {
-        bail!(FileCorrupt, "{name}: expected normalization rules, found a trie that leads outside of itself");
+        bail!(FileCorrupt, "{name}: expected normalization rules, found a trie that points outside itself");
     }
     Precompiled::from(bytes).map_err(|e| corrupt(&e.to_string()))
 }

@@ -208,7 +208,7 @@ fn parse(field: &str, value: &Value, special: bool) -> Result<Special> {
 
 fn checked(field: &str, token: AddedToken) -> Result<AddedToken> {
     match token.content.len() {
-        0 => bail!(FileCorrupt, "{field}: expected a token, found an empty text"),
+        0 => bail!(FileCorrupt, "{field}: expected a token, found an empty string"),
         len if len > MAX_TOKEN_BYTES => {
             bail!(FileCorrupt, "{field}: expected a token of at most {MAX_TOKEN_BYTES} bytes, found {len}")
         }

@@ -195,7 +195,7 @@ async function requireSpace(manifest: Manifest, at: FileSystemDirectoryHandle): 
   const missing = bytesOf(manifest.files) - (await keptBytes(at));
   if (quota === undefined || usage === undefined || missing <= quota - usage) return;
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
-  throw full(`${manifest.name}: ${megabytes(missing)} more are needed and ${megabytes(Math.max(0, quota - usage))} are free`);
+  throw full(`${manifest.name}: ${megabytes(missing)} more is needed, but only ${megabytes(Math.max(0, quota - usage))} is free`);
 }
 
 async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { signal, access, onProgress }: Hooks): Promise<NamedBlob[]> {

@@ -106,7 +106,7 @@ async function attempt(
       const length = lengthOf(response);
       if (remote.size !== undefined && length !== undefined && loaded + length !== remote.size) {
         await response.body?.cancel();
-        throw new Error(`expected an answer of ${remote.size - loaded} bytes, found one of ${length}`);
+        throw new Error(`expected a response of ${remote.size - loaded} bytes, found ${length}`);
       }
       for await (const bytes of chunks(response)) {
         if (remote.size !== undefined && loaded + bytes.length > remote.size) return `expected ${remote.size} bytes, found more`;

@@ -43,7 +43,7 @@ export async function deviceHere(wanted?: Device): Promise<Device> {
  */
 async function requireGpu(): Promise<void> {
   if (!(await findGpu())) {
-    throw new PocketError('webgpu-unavailable', webgpu() === undefined ? 'this browser has no WebGPU here' : 'WebGPU found no GPU that it may use');
+    throw new PocketError('webgpu-unavailable', webgpu() === undefined ? 'this browser does not offer WebGPU on this page' : 'WebGPU found no GPU that it can use');
   }
 }
 

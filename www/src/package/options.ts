@@ -65,7 +65,7 @@ export function refuseUnknown(call: string, options: object, known: readonly str
   }
   const unknown = Object.keys(options).find((key) => !known.includes(key));
   if (unknown !== undefined) {
-    throw invalid(`${call}: unknown option "${unknown}"; there are ${known.join(', ')}`);
+    throw invalid(`${call}: unknown option "${unknown}"; the options are ${known.join(', ')}`);
   }
   for (const [name, value] of Object.entries(options)) {
     const wanted = value === undefined ? undefined : KINDS[name];
@@ -247,7 +247,7 @@ export function evaluateConfig(data: Data, options: EvaluateOptions): EvaluateCo
   refuseBadNumber('evaluate', options, ['inContext', 'dataSeed'], true);
   if (options.train !== undefined) refuseNoData('evaluate: train', options.train);
   if ((options.inContext ?? 0) > 0 !== (options.train !== undefined)) {
-    throw invalid('evaluate: inContext and train need each other: the rows of train stand before each evaluated row');
+    throw invalid('evaluate: inContext and train need each other: the rows of train precede each evaluated row');
   }
   const { signal, ...rest } = options;
   return compact({ ...rest, data });

@@ -106,7 +106,7 @@ export function retryAfter({ headers }: Response): number | undefined {
 /** The error for a response with an unexpected status. */
 export function statusError(what: string, url: string, status: number): PocketError {
   const token = status === 401 || status === 403;
-  const hint = token ? '; the model is gated or private: accept its terms on its page, and give an access token of your account' : '';
+  const hint = token ? '; the model is gated or private: accept its terms on its page, and give an access token from your account' : '';
   const later = status === 429 ? '; the server receives too many requests, so try again in a few minutes' : '';
   return new PocketError('network', `${what}: expected status 200 from ${url}, found ${status}${hint}${later}`, { status });
 }

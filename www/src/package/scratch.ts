@@ -28,7 +28,7 @@ async function clear(at: FileSystemDirectoryHandle): Promise<void> {
 /** Deletes the files that were left behind, and opens an empty one. */
 export async function openScratch(): Promise<Scratch> {
   const at = canWrite() ? await folder(FOLDER, true) : undefined;
-  if (at === undefined) throw new PocketError('invalid-argument', 'streamLayers: this browser lets no file be written here; leave out worker: false, and leave the private window');
+  if (at === undefined) throw new PocketError('invalid-argument', 'streamLayers: this browser does not let this page write files; leave out worker: false, and use a window that is not private');
   await clear(at);
   const name = crypto.randomUUID();
   const file = await open(at, name);

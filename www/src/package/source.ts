@@ -88,7 +88,7 @@ async function hubModel({ host, id, revision }: HubSource, reaching: Reaching): 
   const { status } = response;
   if ([401, 403, 404].includes(status)) {
     const what = revision === undefined ? 'such model' : `such model with revision ${revision}`;
-    const known = reaching.access === undefined ? 'that is open to everyone' : 'that this access token opens';
+    const known = reaching.access === undefined ? 'that is public' : 'that this access token gives access to';
     // The hub gives the same answer for a model that does not exist.
     throw new PocketError('network', `${id}: ${host} has no ${what} ${known} (status ${status})`, { status });
   }
@@ -153,7 +153,7 @@ async function chosen(
     const further = await Promise.all(
       files.slice(first.files.length).map(async (name) => {
         const file = await at(name);
-        if (file === undefined) throw new PocketError('file-corrupt', `${index.name}: expected a file ${name} beside it, found none`);
+        if (file === undefined) throw new PocketError('file-corrupt', `${index.name}: expected a file ${name} next to it, found none`);
         return file;
       }),
     );

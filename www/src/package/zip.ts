@@ -29,7 +29,7 @@ export class ZipWriter {
   /** Writes a chunk of a file. The chunks of a file follow one another. */
   write(path: string, chunk: Uint8Array): void {
     this.#bytes += chunk.length;
-    if (this.#bytes > MOST) throw new PocketError('limit-exceeded', 'a zip archive holds at most 4 GB: export the model as one safetensors file instead');
+    if (this.#bytes > MOST) throw new PocketError('limit-exceeded', 'a zip archive can hold at most 4 GB: export the model as one safetensors file instead');
     if (path !== this.#path) {
       this.#file?.push(new Uint8Array(), true);
       this.#path = path;

@@ -18,7 +18,7 @@ fn refusals_name_the_place() {
         ("a.csv", "text,label\na,b,c\n", &["row 2", "2 fields", "found 3"]),
         ("a.csv", "text,label\n\"open,b\nc,d\n", &["row 2", "line 2", "closed", "the end of the file"]),
         ("a.csv", "label,text\nx,a\n\ny,\"open\nz,b\n", &["row 4", "line 4", "the end of the file"]),
-        ("a.csv", "label,text\ny,\"open\nz,\"b\nx,c\n", &["row 2", "line 2", "text behind a mark in line 3"]),
+        ("a.csv", "label,text\ny,\"open\nz,\"b\nx,c\n", &["row 2", "line 2", "text after a mark on line 3"]),
         ("a.csv", "label,text\ny,\"open\nz,b\"\nx,c\n", &["row 2", "one row", "found 2"]),
         ("a.csv", "text,label\na,x\n\"open,y\nb\",z\n", &["row 3", "one row", "found 2"]),
         ("a.csv", "label;text\ny;\"open\nz;b\"\nx;c\n", &["row 2", "one row", "found 2"]),

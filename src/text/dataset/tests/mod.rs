@@ -241,7 +241,7 @@ fn what_a_file_was_taken_as_is_said() {
     let jsonl: &[u8] = b"{\"text\":\"a\",\"label\":\"x\"}\n";
     let any = Wanted::default();
     assert_eq!(notes("a.csv", csv, &any), "");
-    assert!(notes("pipe", csv, &any).contains("read as CSV, by its content"));
+    assert!(notes("pipe", csv, &any).contains("read as CSV, judging by its content"));
     assert!(notes("63", jsonl, &any).contains("read as JSONL"));
     assert!(notes("a.txt", jsonl, &any).contains("read as JSONL"));
     assert!(notes("63", b"Once upon a time", &any).contains("read as plain text"));

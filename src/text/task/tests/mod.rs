@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Code;
-use crate::text::metrics::Normalise;
+use crate::text::metrics::Normalize;
 
 mod refusals;
 
@@ -273,7 +273,7 @@ fn nested_files() {
     assert_eq!(all[0].prompt, "Title: A_Town\nContext: The town is old.\nQuestion: What is old?\nAnswer:");
     assert_eq!((all.len(), all[0].reply.trained().as_str(), all[0].class), (2, " The town\n", None));
     let flat = "{\"id\":\"1\",\"title\":\"T\",\"context\":\"C\",\"question\":\"Q\",\"answers\":{\"text\":[\"x\",\"y\"],\"answer_start\":[0,1]}}";
-    let expected = Reply::Text { answers: vec!["x".into(), "y".into()], normalise: Normalise::Squad };
+    let expected = Reply::Text { answers: vec!["x".into(), "y".into()], normalize: Normalize::Squad };
     assert_eq!(questions("squad", "a.jsonl", flat)[0].reply, expected);
 
     let drop = "{\"nfl_1\":{\"passage\":\"Two goals on 3 May.\",\"qa_pairs\":[\

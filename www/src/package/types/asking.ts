@@ -28,13 +28,13 @@ export interface Evaluation {
   readonly notes?: readonly string[];
   /** The rows that were answered wrongly, if {@link EvaluateOptions.wrong} is set. */
   readonly wrong?: readonly WrongRow[];
-  /** What stood before each row, with {@link EvaluateOptions.inContext}. */
+  /** The demonstrations before each row, with {@link EvaluateOptions.inContext}. */
   readonly inContext?: {
     /** The row of `train` that each one is, in the order of the text. */
     readonly rows: readonly number[];
     /** How many of them have each label. */
     readonly perLabel: Readonly<Record<string, number>>;
-    /** The text that stood before each row. */
+    /** The text that preceded each row. */
     readonly text: string;
   };
   /** Mean F1 of the words that the model writes, 0 to 1; only for tasks in which it writes. */
@@ -76,8 +76,8 @@ export interface EvaluateOptions extends Prompting {
   /** Whether the rows that were answered wrongly are listed; `false` when left out. */
   readonly wrong?: boolean | undefined;
   /**
-   * In-context learning, for causal models: the number of rows of `train` that stand before each row with their answers, as many of each
-   * label. 0, the default, is zero-shot. Nothing is trained. Rows then have at most 2,048 tokens, or the model's context.
+   * In-context learning, for causal models: the number of rows of `train` that precede each row with their answers, with equal
+   * numbers of each label. 0, the default, is zero-shot. Nothing is trained. Rows then have at most 2,048 tokens, or the model's context.
    */
   readonly inContext?: number | undefined;
   /** The data that the rows of `inContext` are drawn from. */

@@ -78,7 +78,7 @@ export interface ReadFile {
   readonly layout?: Layout;
   /** What else a person should know about how the file was read, in sentences. */
   readonly notes: readonly string[];
-  /** The same as data, so that it can be said in another language. */
+  /** The same as data, so that it can be shown in another language. */
   readonly noted: readonly ReadNote[];
 }
 
@@ -112,19 +112,19 @@ export interface Layout {
    * How certain that is. If it is `unsure`, let a person choose: several columns could be the labels, or none could.
    */
   readonly certainty: 'chosen' | 'likely' | 'unsure';
-  /** What was understood, in sentences; the other fields have the same as data. */
+  /** What was understood, in sentences; the other fields have the same information as data. */
   readonly understood: string;
 }
 
 /** Options of {@link FineTuner.readRows}; `shots`, `holdOut` and `dataSeed` are as in training. */
 export interface ReadOptions {
-  /** The file's name. Its ending tells the format; without a known ending, the text does. */
+  /** The file's name. Its extension determines the format; without a known extension, the text does. */
   readonly name?: string;
   /** The column of the texts, by its name or its number from 1, in decimal digits. */
   readonly textColumn?: string;
   /** The column of the labels, by its name or its number from 1, in decimal digits. */
   readonly labelColumn?: string;
-  /** The format of the file. By default the name or the content tells it. */
+  /** The format of the file. By default, the name or the content determines it. */
   readonly format?: 'csv' | 'tsv' | 'jsonl' | 'json' | 'text';
   /** Whether the rows have labels. Then labels are also looked for in what could be plain text. */
   readonly labeled?: boolean;

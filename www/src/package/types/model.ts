@@ -41,7 +41,7 @@ export interface CreateOptions {
    *   where a repository has several `.gguf` files, `owner/name/file.gguf` or `owner/name:Q8_0`;
    * - the address of a model's page on the hub, or of a file there;
    * - the files of such a directory, or a `.gguf` file, from a file picker. They are read piece by
-   *   piece and are never in memory as a whole. If the folder has subfolders, the files beside the
+   *   piece and are never in memory as a whole. If the folder has subfolders, the files next to the
    *   uppermost `config.json` or `.gguf` file are used.
    */
   readonly model: string | URL | readonly (File | NamedBlob)[];
@@ -128,7 +128,7 @@ export type PlanOptions = Pick<CreateOptions, 'model' | 'hub' | 'token' | 'dtype
 export interface MemoryPlan {
   /** The model's weights. */
   readonly weights: number;
-  /** The adapter that is trained beside the weights. */
+  /** The adapter that is trained in addition to the weights. */
   readonly adapter: number;
   /** Scratch memory in which perturbed weights are materialized, one matrix at a time. */
   readonly scratch: number;
@@ -205,7 +205,7 @@ export interface ModelInfo {
 export interface FileSize {
   /** Its name in the model's directory. */
   readonly name: string;
-  /** The size in bytes; absent if the server does not tell it. */
+  /** The size in bytes; absent if the server does not state it. */
   readonly bytes?: number;
 }
 
@@ -213,11 +213,11 @@ export interface FileSize {
 export interface ModelSize {
   /** The hub id, or the last part of the address. */
   readonly name: string;
-  /** The size of all files in bytes; 0 if the server does not tell it. */
+  /** The size of all files in bytes; 0 if the server does not state it. */
   readonly bytes: number;
   /** The part of these bytes that is stored on the device already. */
   readonly keptBytes: number;
-  /** The number of parameters, if the hub tells it. */
+  /** The number of parameters, if the hub states it. */
   readonly parameters?: number;
   /** The files of the model. */
   readonly files: readonly FileSize[];

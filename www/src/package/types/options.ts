@@ -31,7 +31,7 @@ export const METHOD_OPTIONS = {
 
 /** What is trained, and how the gradient is estimated. */
 export interface MethodOptions {
-  /** Several options at once; those that are given win over it. lowest-loss is method lora with targets all-linear, estimator one-sided, schedule linear and a balanced order: it is among the choices that ended at the lowest loss after as many forward passes. It takes the memory of 9 branches */
+  /** Sets several options at once; options that are given override it. lowest-loss is method lora with targets all-linear, estimator one-sided, schedule linear and a balanced order: it is among the choices with the lowest loss after the same number of forward passes. It takes the memory of 9 branches */
   readonly preset?: 'lowest-loss' | undefined;
   /** What is trained. readout fits a classifier on hidden states or, with a template and labels, the head on label words [default: full] */
   readonly method?: 'full' | 'lora' | 'prefix' | 'readout' | undefined;
@@ -41,13 +41,13 @@ export interface MethodOptions {
   readonly loraAlpha?: number | undefined;
   /** LoRA: the adapted layers, by q, k, v, o, gate, up, down, module names, or all-linear [default: q,v] */
   readonly loraTargets?: readonly string[] | undefined;
-  /** LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, frozen as drawn from the seed (LoRA-FA), or frozen as the principal directions of the inputs on the first batches (activations) [default: activations; trained for an adapter that is continued] */
+  /** LoRA: the factor A, which a layer's inputs are multiplied by: trained along with B, frozen as drawn from the seed (LoRA-FA), or frozen as the principal directions of the inputs on the first batches (activations) [default: activations; trained for an adapter that is continued] */
   readonly loraA?: 'trained' | 'frozen' | 'activations' | undefined;
   /** Prefix: number of rows of keys and values before every sequence [default: 5] */
   readonly prefixLength?: number | undefined;
   /** First fit a readout on hidden states, as method readout does; the steps then lower its loss instead of that of label words */
   readonly readout?: boolean | undefined;
-  /** With a readout before another method: fit it again after every so many steps, on the training rows as the weights of that moment see them [default: 0, it stays as it was fitted] */
+  /** With a readout before another method: number of steps after which it is fitted again, on the training rows with the current weights [default: 0, it is not fitted again] */
   readonly refitEvery?: number | undefined;
   /** Readout without a template: the tokens whose hidden states are the features: the mean over all, the first, or the last [default: mean for a masked, last for a causal model] */
   readonly pooling?: 'mean' | 'first' | 'last' | 'mask' | undefined;
@@ -63,13 +63,13 @@ export interface MethodOptions {
   readonly clip?: number | undefined;
   /** Momentum coefficient. It takes no memory: the directions of past steps are drawn again [default: 0] */
   readonly momentum?: number | undefined;
-  /** How the trained values move along the estimate. adam is for methods lora and prefix; its moments are on the host [default: adam where LoRA's A is activations, unless there is momentum; otherwise sgd] */
+  /** How the trained values are updated from the estimated gradient. adam is for methods lora and prefix; its moments are on the host [default: adam if LoRA's A is activations and there is no momentum; otherwise sgd] */
   readonly optimizer?: 'sgd' | 'adam' | undefined;
-  /** Adam: how much of the mean of the gradient is kept at each step [default: 0.9] */
+  /** Adam: decay rate of the mean of the gradient [default: 0.9] */
   readonly beta1?: number | undefined;
-  /** Adam: how much of the mean of its square is kept at each step [default: 0.999] */
+  /** Adam: decay rate of the mean of the squared gradient [default: 0.999] */
   readonly beta2?: number | undefined;
-  /** Adam: added to the root of that mean [default: 1e-8] */
+  /** Adam: added to the square root of the mean of the squared gradient [default: 1e-8] */
   readonly adamEpsilon?: number | undefined;
   /** Estimator low-rank: rank of a direction, a multiple of 4 [default: 4] */
   readonly rank?: number | undefined;
@@ -103,7 +103,7 @@ export interface RunOptions extends MethodOptions {
   readonly steps?: number | undefined;
   /** Number of examples per step [default: the task's, or 16] */
   readonly batchSize?: number | undefined;
-  /** Number of examples per forward pass, where memory does not hold a batch; 0 passes the whole batch at once [default: 0] */
+  /** Number of examples per forward pass, for a batch that does not fit in memory; 0 runs the whole batch at once [default: 0] */
   readonly microBatch?: number | undefined;
   /** Learning rate, or auto: a search that tries five rates for 50 steps each [default: by method, estimator and the model's size] */
   readonly learningRate?: number | 'auto' | undefined;
@@ -121,7 +121,7 @@ export interface RunOptions extends MethodOptions {
   readonly balanced?: boolean | undefined;
   /** Number of steps between evaluations. The command line also evaluates before the first step and after the last [default: 0, no evaluations in between] */
   readonly evaluateEvery?: number | undefined;
-  /** Keep the weights of the evaluation with the lowest held-out loss, the one before the first step included, instead of those of the last step. The record then ends where they were reached. It needs held-out data */
+  /** Keep the weights of the evaluation with the lowest held-out loss, which may be the one before the first step, instead of those of the last step. The record then ends at that evaluation. This needs held-out data */
   readonly keepBest?: boolean | undefined;
   /** Maximum tokens per example; longer examples are truncated [default: the task's, or 128 for a masked and 512 for a causal model] */
   readonly maxLength?: number | undefined;
@@ -136,9 +136,9 @@ export const DRAW_OPTIONS = {
 
 /** The rows of a data file that are drawn. */
 export interface DrawOptions {
-  /** Number of rows of each class that are drawn from the data, or of all rows where they have no class; 0 takes every row */
+  /** Number of rows to draw from each class, or from all rows if they have no classes; 0 takes every row */
   readonly shots?: number | undefined;
-  /** Number of rows that are held out for evaluation, from those that are not drawn */
+  /** Number of rows to hold out for evaluation, from those that are not drawn */
   readonly holdOut?: number | undefined;
   /** Seed of the draw */
   readonly dataSeed?: number | undefined;

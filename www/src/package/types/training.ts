@@ -7,7 +7,7 @@ import type { DrawOptions, MethodOptions, RunOptions } from './options.js';
 /**
  * What is trained.
  * - `full`: the weights themselves;
- * - `lora`: small matrices beside the large ones (LoRA);
+ * - `lora`: small matrices in addition to the large ones (LoRA);
  * - `prefix`: keys and values in front of the text (prefix tuning);
  * - `readout`: a classifier on the model's hidden states, which is fitted in one pass over the data. It takes any labels, and needs
  *   no template, no steps and no learning rate. With a template and labels, it fits the model's own head to these words instead.
@@ -43,7 +43,7 @@ export interface Prompting {
 export interface TrainOptions extends Prompting, RunOptions, DrawOptions {
   /** The training data. */
   readonly data: Data;
-  /** The file name of `data` if it is a string or a `Blob` without a name. Its ending tells the format: `.csv`, `.tsv`, `.jsonl`, `.json` or `.txt`. Without it, the content tells the format. */
+  /** The file name of `data` if it is a string or a `Blob` without a name. Its extension determines the format: `.csv`, `.tsv`, `.jsonl`, `.json` or `.txt`. Without one, the content does. */
   readonly dataName?: string | undefined;
   /** Held-out data, on which the model is evaluated every `evaluateEvery` steps. */
   readonly eval?: Data | undefined;
