@@ -131,7 +131,7 @@ test('a model is looked up before it is loaded, and refused by name before its w
   };
   await load('tests/wordless');
   await page.getByRole('alert').getByText('tokenizer.json: not among the files of tests/wordless').waitFor({ timeout: LONG });
-  await page.getByRole('alert').getByText('Choose another model: best the one that this one was made from').waitFor();
+  await page.getByRole('alert').getByText('Choose another model, ideally the one that this model was made from').waitFor();
   expect(await faultsOf(page)).toEqual([]);
   await shoot(page, 'phone-light-1-wordless');
   await load('tests/strange');

@@ -162,7 +162,7 @@ describe('from one browser to another', () => {
     await page.goto(link.slice(0, -20));
     await started(page);
     await page.getByText('this link is damaged or incomplete').waitFor();
-    await page.getByText('Some programs cut long links off.').waitFor();
+    await page.getByText('Some programs cut off long links.').waitFor();
     await page.getByRole('button', { name: 'Close', exact: true }).click();
     expect(await page.locator('#shared').isVisible()).toBe(false);
     expect(other.faults).toEqual([]);
