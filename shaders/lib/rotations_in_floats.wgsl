@@ -1,5 +1,6 @@
 // The rotations of Threefry, and the upper half of a word, without shifts, for a software GPU that computes the shifts of a vector one
 // component at a time (SwiftShader). Multiplications shift to the left, and floating-point numbers to the right.
+// Each rotation has its own function, because masks and factors that depend on an argument would have to be computed by shifts.
 
 // Shifts to the right by n bits. All bits of `x` below bit n are 0, and `scale` is 2^-n. Only the lowest 22 bits of the result are valid,
 // so callers mask it. `x` as a signed integer is k * 2^n with |k| <= 2^21, so the conversion and the product are exact. The sum with

@@ -24,7 +24,7 @@ const TASKS: usize = 4;
 
 thread_local! {
     /// Buffers for packed rows and for packed weights. They are kept between calls, because the page faults of fresh memory take longer
-    /// than packing does.
+    /// than packing does. Packed rows take at most 16 MiB, unless one branch has more.
     static PACKED_ROWS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
     static PACKED_WEIGHTS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
@@ -70,18 +70,13 @@ pub(super) fn run(
     PACKED_ROWS.set(packed);
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 fn compute(tasks: Vec<Task<'_, '_>>) {
-    threads::tasks(tasks, |task| Arch::new().dispatch(task));
-}
-
-/// Computes the tasks with the function that the browser compiled, unless it has rejected it.
-#[cfg(target_arch = "wasm32")]
-fn compute(tasks: Vec<Task<'_, '_>>) {
+    // With the function that the browser compiled, unless it has rejected it.
+    #[cfg(target_arch = "wasm32")]
     if PRODUCTS.with(Option::is_some) {
         return in_browser(tasks);
     }
-    tasks.into_iter().for_each(|task| Arch::new().dispatch(task));
+    threads::tasks(tasks, |task| Arch::new().dispatch(task));
 }
 
 #[cfg(target_arch = "wasm32")]

@@ -155,7 +155,7 @@ fn grown_theta(rope: &Config, theta: f32, dim: u32) -> Result<f32> {
         false => {
             bail!(
                 ModelUnsupported,
-                "{}: `alpha`: {alpha} gives rotary positions a base that is not a positive number",
+                "{}: `alpha`: {alpha} gives rotary positions a base of {grown}, expected a positive number that f32 can hold",
                 rope.name()
             )
         }
