@@ -1,7 +1,8 @@
 //! Rows of embedding tables. The results are bit-equal to those of the CPU references.
 
-use super::random::{BLOCK, Block, Weights};
+use super::random::{BLOCK, Weights};
 use super::threads::chunks;
+use super::vector::{Vectorized, vectorized};
 use super::weights::decode;
 use crate::dtype::DType;
 use crate::error::Result;
@@ -58,17 +59,39 @@ pub(super) fn perturbed(call: &Call<'_>) -> Result<()> {
             let at = i * 8 + r;
             let (branch, id) = (at / params.tokens as usize, ids[at % params.tokens as usize]);
             let Some(row) = row_of(id, params.first_row, params.rows) else { continue };
-            for (n, y) in y.chunks_mut(4 * BLOCK).enumerate() {
-                let column = n * 4 * BLOCK;
-                let first = ((id as usize * width + column) / 4) as u32;
-                let mut w = Block::default();
-                decode(dtype, stored, row * width + column, &mut w.as_flattened_mut()[..y.len()]);
-                of.update(&mut w, first);
-                of.seen(&w, first, branch..branch + 1, |_, seen| {
-                    put(y, &seen.as_flattened()[..y.len()], params.scale, params.accumulate);
-                });
-            }
+            vectorized(Perturb { of, params: &params, stored, row, id, branch, y });
         }
     });
     Ok(())
+}
+
+/// Writes the row of token `id` as a branch sees it, or adds it.
+struct Perturb<'a> {
+    of: Weights<'a>,
+    params: &'a embedding_perturbed::Params,
+    stored: &'a [u32],
+    /// The row within this part of the table.
+    row: usize,
+    id: u32,
+    branch: usize,
+    y: &'a mut [f32],
+}
+
+impl Vectorized for Perturb<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let width = self.y.len();
+        for (i, y) in self.y.chunks_mut(BLOCK).enumerate() {
+            let column = i * BLOCK;
+            let first = ((self.id as usize * width + column) / 4) as u32;
+            let mut w = [0.0; BLOCK];
+            decode(self.of.dtype, self.stored, self.row * width + column, &mut w[..y.len()]);
+            self.of.update(&mut w, first);
+            self.of.seen(&w, first, self.branch..self.branch + 1, |_, seen| {
+                put(y, &seen[..y.len()], self.params.scale, self.params.accumulate);
+            });
+        }
+    }
 }

@@ -76,8 +76,9 @@ fn transpose(values: &[f32], stride: usize, rows: usize, depth: usize, packed: &
         }
     }
     for r in 0..rows {
-        let packed_already = if r < whole_rows { whole_depth } else { 0 };
-        let places = packed[r..].iter_mut().step_by(across);
-        places.zip(row(r)).skip(packed_already).for_each(|(place, value)| *place = *value);
+        let already = if r < whole_rows { whole_depth } else { 0 };
+        for (packed, value) in packed[already * across..].chunks_exact_mut(across).zip(&row(r)[already..]) {
+            packed[r] = *value;
+        }
     }
 }

@@ -1,41 +1,41 @@
-//! The pending updates and the directions of 16 vec4s at a time. The results are bit-equal to those of [`crate::reference::perturb`].
+//! The pending updates and the directions of 64 elements at a time. The results are bit-equal to those of
+//! [`crate::reference::perturb`]. The functions are inlined into a [`super::vector::Vectorized`], so that the compiler finds vector
+//! instructions for their loops.
 
-use super::vector::{Vectorized, vectorized};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
 use crate::dtype::DType;
 use crate::kernel::step::{FROZEN, Step};
-use crate::reference::perturb::rounded;
-use crate::rng::{Table, threefry2x32_run};
+use crate::rng::{Table, signed, stochastic_half, threefry2x32_run};
 
 /// Vec4s in a block.
-pub(super) const BLOCK: usize = 16;
+const VEC4S: usize = 16;
 
-/// Consecutive vec4s of a tensor.
-pub(super) type Block = [[f32; 4]; BLOCK];
+/// Elements in a block.
+pub(super) const BLOCK: usize = 4 * VEC4S;
 
-/// Random words for the counters `(first + i, ordinal)`.
-struct Words {
-    key: [u32; 2],
-    first: u32,
-    ordinal: u32,
-}
+/// Consecutive elements of a tensor.
+pub(super) type Block = [f32; BLOCK];
 
-impl Vectorized for Words {
-    type Output = [[u32; BLOCK]; 2];
-
-    #[inline(always)]
-    fn run(self) -> [[u32; BLOCK]; 2] {
-        threefry2x32_run(self.key, [self.first, self.ordinal])
-    }
+/// The 16-bit random samples of a block that begins at vec4 `first` of a tensor.
+#[inline(always)]
+fn samples(key: [u32; 2], first: u32, ordinal: u32) -> [u16; BLOCK] {
+    let [x, y] = threefry2x32_run::<VEC4S>(key, [first, ordinal]);
+    let words: [[u32; 2]; VEC4S] = std::array::from_fn(|i| [x[i].to_le(), y[i].to_le()]);
+    let mut samples: [u16; BLOCK] = bytemuck::cast(words);
+    samples.iter_mut().for_each(|sample| *sample = u16::from_le(*sample));
+    samples
 }
 
 /// The scaled direction of a block that begins at vec4 `first` of a tensor.
+#[inline(always)]
 fn direction(key: [u32; 2], first: u32, ordinal: u32, scaled: &Table) -> Block {
-    let of = |sample: u32| {
-        let magnitude = scaled[(sample & 0x7ff) as usize];
-        f32::from_bits(magnitude.to_bits() ^ ((sample & 0x8000) << 16))
-    };
-    let [a, b] = vectorized(Words { key, first, ordinal });
-    std::array::from_fn(|i| [of(a[i]), of(a[i] >> 16), of(b[i]), of(b[i] >> 16)])
+    let mut z = [0.0; BLOCK];
+    for (z, sample) in z.iter_mut().zip(samples(key, first, ordinal)) {
+        *z = signed(u32::from(sample), scaled);
+    }
+    z
 }
 
 /// The parameters with which the weights of a tensor are updated and perturbed.
@@ -49,6 +49,7 @@ pub(super) struct Weights<'a> {
 
 impl Weights<'_> {
     /// Applies the pending updates to the block that begins at vec4 `first` of its tensor.
+    #[inline(always)]
     pub(super) fn update(&self, w: &mut Block, first: u32) {
         if self.ordinal == FROZEN {
             return;
@@ -57,19 +58,21 @@ impl Weights<'_> {
         let pending = &header.updates[..header.count as usize];
         for (update, table) in pending.iter().zip(self.step.tables.iter().skip(1)) {
             let z = direction(update.key, first, self.ordinal, table);
-            for (w, z) in w.as_flattened_mut().iter_mut().zip(z.as_flattened()) {
+            for (w, z) in w.iter_mut().zip(z) {
                 let decayed = if self.decays == 1 { *w * update.decay } else { *w };
                 *w = decayed + z;
             }
-            if update.rounds == 1 {
-                for (i, w) in (0..).zip(&mut *w) {
-                    *w = rounded(self.dtype, *w, update.rounding, [first.wrapping_add(i), self.ordinal]);
-                }
+            if update.rounds == 1 && self.dtype == DType::F16 {
+                let random = samples(update.rounding, first, self.ordinal);
+                let halves: [f16; BLOCK] =
+                    std::array::from_fn(|i| stochastic_half(w[i], u32::from(random[i])));
+                halves.convert_to_f32_slice(w);
             }
         }
     }
 
     /// Calls `put` with the version of a block that each of the branches sees, in order.
+    #[inline(always)]
     pub(super) fn seen(
         &self,
         w: &Block,
@@ -77,19 +80,19 @@ impl Weights<'_> {
         branches: std::ops::Range<usize>,
         mut put: impl FnMut(usize, &Block),
     ) {
-        let mut drawn: Option<([u32; 2], Block)> = None;
+        let (mut z, mut drawn) = ([0.0; BLOCK], None);
         for b in branches {
             let branch = self.step.header.branches[b];
-            let z = match self.step.tables.first() {
-                Some(table) if branch.perturbed != 0 && self.ordinal != FROZEN => match drawn {
-                    Some((key, z)) if key == branch.key => z,
-                    _ => direction(branch.key, first, self.ordinal, table),
-                },
-                _ => Block::default(),
-            };
-            drawn = (branch.perturbed != 0).then_some((branch.key, z));
+            let key = (branch.perturbed != 0 && self.ordinal != FROZEN).then_some(branch.key);
+            if key != drawn {
+                z = match (key, self.step.tables.first()) {
+                    (Some(key), Some(table)) => direction(key, first, self.ordinal, table),
+                    _ => [0.0; BLOCK],
+                };
+                drawn = key;
+            }
             let mut seen = *w;
-            for (w, z) in seen.as_flattened_mut().iter_mut().zip(z.as_flattened()) {
+            for (w, z) in seen.iter_mut().zip(&z) {
                 *w += f32::from_bits(z.to_bits() ^ branch.sign);
             }
             put(b, &seen);
@@ -106,8 +109,8 @@ mod tests {
         let table: Table = std::array::from_fn(|i| i as f32 * 0.5 + 1.0);
         for first in [0, 7, u32::MAX - 3] {
             let block = direction([3, 9], first, 5, &table);
-            for (i, four) in (0..).zip(block) {
-                assert_eq!(four, crate::rng::direction([3, 9], [first.wrapping_add(i), 5], &table));
+            for (i, four) in (0..).zip(block.as_chunks().0) {
+                assert_eq!(*four, crate::rng::direction([3, 9], [first.wrapping_add(i), 5], &table));
             }
         }
     }

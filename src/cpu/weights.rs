@@ -1,7 +1,11 @@
 //! Weights as branches see them. The results are bit-equal to those of the CPU references.
 
-use super::random::{BLOCK, Block, Weights};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+use super::random::{BLOCK, Weights};
 use super::threads::{chunks, tasks};
+use super::vector::{Vectorized, vectorized};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernel::dequantize::Params as DequantizeParams;
@@ -65,7 +69,7 @@ pub(super) fn materialize(call: &Call<'_>) -> Result<()> {
     let mut weights = call.output::<f32>(0)?;
     let mut stored = call.output::<u32>(1)?;
     let step = reference::step(&call.input::<u32>(2)?)?;
-    let words = if dtype == DType::F32 { 4 } else { 2 };
+    let words = words_of(dtype, 4);
     let (vec4s, stride) = (params.vec4s as usize, params.branch_stride as usize * 4);
     let stored = &mut stored[words * params.first_stored as usize..][..words * vec4s];
     let mut ranges: Vec<Range<'_>> = (0..)
@@ -81,34 +85,50 @@ pub(super) fn materialize(call: &Call<'_>) -> Result<()> {
         }
     }
     let of = Weights { step: &step, dtype, ordinal: params.ordinal, decays: params.decays };
-    tasks(ranges, |range| write(of, range, words));
+    tasks(ranges, |range| vectorized(Write { of, range }));
     Ok(())
 }
 
-fn write(of: Weights<'_>, range: Range<'_>, words: usize) {
-    let Range { first, stored, mut branches } = range;
-    for (i, stored) in stored.chunks_mut(words * BLOCK).enumerate() {
-        let (at, count) = (4 * i * BLOCK, stored.len() / words * 4);
-        let first = first.wrapping_add((i * BLOCK) as u32);
-        let mut w = Block::default();
-        of.dtype.dequantize(bytemuck::cast_slice(stored), &mut w.as_flattened_mut()[..count]);
-        of.update(&mut w, first);
-        if of.step.header.count > 0 {
-            store(of.dtype, &w.as_flattened()[..count], stored);
+/// Updates a range, stores it, and writes it for every branch.
+struct Write<'a> {
+    of: Weights<'a>,
+    range: Range<'a>,
+}
+
+impl Vectorized for Write<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Write { of, range: Range { first, stored, mut branches } } = self;
+        let words = words_of(of.dtype, BLOCK);
+        for (i, stored) in stored.chunks_mut(words).enumerate() {
+            let (at, count) = (i * BLOCK, stored.len() * BLOCK / words);
+            let first = first.wrapping_add((at / 4) as u32);
+            let mut w = [0.0; BLOCK];
+            of.dtype.dequantize(bytemuck::cast_slice(stored), &mut w[..count]);
+            of.update(&mut w, first);
+            if of.step.header.count > 0 {
+                store(of.dtype, &w[..count], stored);
+            }
+            of.seen(&w, first, 0..branches.len(), |b, seen| match branches[b][at..].first_chunk_mut() {
+                Some(whole) if count == BLOCK => *whole = *seen,
+                _ => branches[b][at..at + count].copy_from_slice(&seen[..count]),
+            });
         }
-        of.seen(&w, first, 0..branches.len(), |b, seen| {
-            branches[b][at..at + count].copy_from_slice(&seen.as_flattened()[..count]);
-        });
     }
 }
 
+/// Number of words that store so many elements in f32 or f16.
+fn words_of(dtype: DType, count: usize) -> usize {
+    if dtype == DType::F32 { count } else { count / 2 }
+}
+
 /// Stores weights that have already been rounded to their format.
+#[inline(always)]
 fn store(dtype: DType, weights: &[f32], stored: &mut [u32]) {
     match dtype {
-        DType::F16 => {
-            let halves: &mut [half::f16] = bytemuck::cast_slice_mut(stored);
-            halves.iter_mut().zip(weights).for_each(|(half, w)| *half = half::f16::from_f32(*w));
-        }
+        DType::F16 => bytemuck::cast_slice_mut::<u32, f16>(stored).convert_from_f32_slice(weights),
         _ => stored.copy_from_slice(bytemuck::cast_slice(weights)),
     }
 }

@@ -1,6 +1,7 @@
 //! Decoding from the storage formats to f32.
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 /// Calls `decode(block, values)` for as many whole blocks as fit in both slices.
 fn blocks<const BYTES: usize, const LEN: usize>(
@@ -17,7 +18,12 @@ pub(super) fn f32(bytes: &[u8], out: &mut [f32]) {
 }
 
 pub(super) fn f16(bytes: &[u8], out: &mut [f32]) {
-    blocks(bytes, out, |b: &[u8; 2], [o]| *o = half_at(b, 0));
+    let count = out.len().min(bytes.len() / 2);
+    match bytemuck::try_cast_slice::<u8, f16>(&bytes[..2 * count]) {
+        Ok(halves) => halves.convert_to_f32_slice(&mut out[..count]),
+        // The bytes are not aligned.
+        Err(_) => blocks(bytes, out, |b: &[u8; 2], [o]| *o = half_at(b, 0)),
+    }
 }
 
 pub(super) fn bf16(bytes: &[u8], out: &mut [f32]) {

@@ -67,9 +67,14 @@ impl Backend for Host {
 
     fn write(&self, buffer: &Buffer, offset: u64, data: &[u8]) -> Result<()> {
         let words = Host::words(buffer, offset, data.len().next_multiple_of(4) as u64)?;
-        for (word, bytes) in words.borrow_mut()[(offset / 4) as usize..].iter_mut().zip(data.chunks(4)) {
+        let words = &mut words.borrow_mut()[(offset / 4) as usize..][..data.len().div_ceil(4)];
+        let (whole, rest) = data.as_chunks();
+        for (word, bytes) in words.iter_mut().zip(whole) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        if let Some(word) = words.last_mut().filter(|_| !rest.is_empty()) {
             let mut padded = [0; 4];
-            padded[..bytes.len()].copy_from_slice(bytes);
+            padded[..rest.len()].copy_from_slice(rest);
             *word = u32::from_le_bytes(padded);
         }
         Ok(())
@@ -99,8 +104,9 @@ impl Backend for Host {
             let first = (offset / 4) as usize;
             words.borrow()[first..first + (bytes / 4) as usize]
                 .iter()
-                .flat_map(|word| word.to_le_bytes())
-                .collect()
+                .map(|word| word.to_le_bytes())
+                .collect::<Vec<_>>()
+                .into_flattened()
         });
         Box::pin(async move { result })
     }

@@ -23,10 +23,14 @@ pub(crate) fn samples(key: [u32; 2], counter: [u32; 2]) -> [u32; 4] {
 
 /// The scaled direction z of a vec4. `counter` = (index of the vec4 in its tensor, ordinal of the tensor).
 pub fn direction(key: [u32; 2], counter: [u32; 2], scaled: &Table) -> [f32; 4] {
-    samples(key, counter).map(|sample| {
-        let magnitude = scaled[(sample & 0x7ff) as usize];
-        f32::from_bits(magnitude.to_bits() ^ ((sample & 0x8000) << 16))
-    })
+    samples(key, counter).map(|sample| signed(sample, scaled))
+}
+
+/// The element of a direction that a 16-bit sample selects: an entry of the table, with a sign.
+#[inline(always)]
+pub(crate) fn signed(sample: u32, scaled: &Table) -> f32 {
+    let magnitude = scaled[(sample & 0x7ff) as usize];
+    f32::from_bits(magnitude.to_bits() ^ ((sample & 0x8000) << 16))
 }
 
 /// Rounds `x` stochastically to f16: away from zero with a probability given by 16 random bits. Values beyond the range of f16 are
@@ -34,6 +38,7 @@ pub fn direction(key: [u32; 2], counter: [u32; 2], scaled: &Table) -> [f32; 4] {
 ///
 /// For a normal result, 13 bits of the significand of |x| are dropped. For a subnormal result, one more bit is dropped for each
 /// power of two below the smallest normal f16. The random bits are added below the last bit that is kept.
+#[inline(always)]
 pub fn stochastic_half(x: f32, random: u32) -> f16 {
     let magnitude = x.to_bits() & 0x7fff_ffff;
     let exponent = magnitude >> 23;
