@@ -1,8 +1,8 @@
 // Attention: output[b, t, h] = softmax(softcap(scale * q k^T)) v over the keys that token t attends to. These are a half-open span
 // of rows, given as data: its sequence (bidirectional), its sequence up to itself (causal), or a cache up to its position. If there
-// is a prefix, every token also attends to its rows: the keys and values of an adapter, before the span. The softmax is online: it
-// keeps a running maximum and sum over tiles of keys, and rescales the outputs when the maximum grows, so that no score matrix is
-// stored in memory.
+// is a prefix, every token also attends to its rows: the keys and values of an adapter, before the span. If attention has a window,
+// these rows count as part of it. The softmax is online: it keeps a running maximum and sum over tiles of keys, and rescales the
+// outputs when the maximum grows, so that no score matrix is stored in memory.
 // Dispatch: [ceil(tokens / 32), heads, branches] workgroups of 64, for 32 queries and tiles of 32 keys. An invocation computes the
 // scores of 4 queries with 4 keys, and every 8th chunk of 4 columns of their outputs. For few tokens, see attention_decode.
 
@@ -17,7 +17,7 @@ var<workgroup> factors: array<f32, TILE>; // [query]: the factor of the outputs 
 // The scores of the keys that the query attends to; LOWEST for the others.
 fn masked(scores: vec4<f32>, keys: vec4<u32>, token: u32, in_prefix: bool) -> vec4<f32> {
     var span = spans[min(token, params.tokens - 1u)];
-    if (in_prefix) { span = vec2<u32>(0u, params.prefix_rows); }
+    if (in_prefix) { span = vec2<u32>(first_in_prefix(span.xxxx, span.yyyy).x, params.prefix_rows); }
     return select(vec4<f32>(LOWEST), scores, (keys >= vec4<u32>(span.x)) & (keys < vec4<u32>(span.y)));
 }
 

@@ -29,11 +29,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var total = 0.0; // over the keys of this invocation
     var sum = vec4<f32>(0.0);
 
-    let prefix_tiles = PREFIXED * ((params.prefix_rows + 4u * WORKGROUP - 1u) / (4u * WORKGROUP));
+    let prefix_start = first_in_prefix(span.xxxx, span.yyyy).x;
+    let prefix_tiles = PREFIXED * ((params.prefix_rows - prefix_start + 4u * WORKGROUP - 1u) / (4u * WORKGROUP));
     let tiles = prefix_tiles + (max(span.y, span.x) - span.x + 4u * WORKGROUP - 1u) / (4u * WORKGROUP);
     for (var i = 0u; i < tiles; i++) {
         let in_prefix = i < prefix_tiles;
-        let tile = 4u * WORKGROUP * select(i - prefix_tiles, i, in_prefix) + select(span.x, 0u, in_prefix);
+        let tile = 4u * WORKGROUP * select(i - prefix_tiles, i, in_prefix) + select(span.x, prefix_start, in_prefix);
         let end = select(span.y, params.prefix_rows, in_prefix);
         let stride = select(params.kv_stride, params.kv_heads * HEAD_DIM, in_prefix);
         let k_first = select(span_at + params.k_column, prefix_at + params.prefix_key, in_prefix);

@@ -162,8 +162,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             b2 += q_b * k2;
             b3 += q_b * k3;
         }
-        let first_a = select(a.first, vec4<u32>(), in_prefix);
-        let first_b = select(b.first, vec4<u32>(), in_prefix);
+        let first_a = select(a.first, first_in_prefix(a.first, a.end), in_prefix);
+        let first_b = select(b.first, first_in_prefix(b.first, b.end), in_prefix);
         let end_a = select(a.end, vec4<u32>(params.prefix_rows), in_prefix);
         let end_b = select(b.end, vec4<u32>(params.prefix_rows), in_prefix);
         of_a = softmax(of_a, array<mat4x4<f32>, 4>(a0, a1, a2, a3), key, first_a, end_a);

@@ -18,6 +18,7 @@ struct Params {
     prefix_key: u32, // start of the prefix's keys, [prefix_rows, kv_heads * HEAD_DIM]
     prefix_value: u32, // start of its values
     softcap: f32, // of the scores
+    window: u32, // keys that a token sees at most, those of the prefix included; 0 if there is no limit
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -33,6 +34,14 @@ struct Params {
 const CHUNKS: u32 = (HEAD_DIM + 3u) / 4u;
 // Lower than any score, but finite, because some compilers assume that there are no infinities.
 const LOWEST: f32 = -1.0e30;
+
+// The first row of the prefix that each of four tokens sees, whose spans have these first and end keys. The prefix stands in front of
+// a token's sequence, so a token whose span is as long as the window sees nothing of it.
+fn first_in_prefix(first: vec4<u32>, end: vec4<u32>) -> vec4<u32> {
+    if (PREFIXED == 0u || params.window == 0u) { return vec4<u32>(); }
+    let keys = params.prefix_rows + (end - first);
+    return min(keys - min(keys, vec4<u32>(params.window)), vec4<u32>(params.prefix_rows));
+}
 
 // The scores for the dot products of a query with keys.
 fn scaled_scores(products: vec4<f32>) -> vec4<f32> {

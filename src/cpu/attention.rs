@@ -1,7 +1,11 @@
 //! Attention over many tokens. For a few tokens, the CPU reference runs instead.
 //!
-//! The keys of each head are first interleaved in blocks of 16, so that a query is multiplied with 16 keys at once. Each addition
-//! has to wait for the previous one in the same sum, so several vectors of sums are accumulated alternately.
+//! The keys of each head are first interleaved in blocks of 16, so that a query is multiplied with 16 keys at once. Several tokens
+//! whose spans begin at the same row are computed together, so that each key and each value is read once for all of them. A token's
+//! sums have the same order in any group: rows that a token does not see have a weight of 0.
+
+use std::array::from_fn;
+use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -19,6 +23,9 @@ const FEW_TOKENS: u32 = 4;
 
 /// Tokens that a thread computes at a time.
 const TOKENS: usize = 8;
+
+/// Tokens that are computed together.
+const GROUP: usize = 4;
 
 /// The keys or the values: the rows of the prefix, followed by those of the batch.
 #[derive(Clone, Copy)]
@@ -89,43 +96,57 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
         let output = &mut output[branch * tokens * width..][..tokens * width];
         chunks(output, TOKENS * width, |i, output| {
             let mut weights = Vec::new();
-            for (t, output) in output.chunks_exact_mut(width).enumerate() {
-                let token = i * TOKENS + t;
-                let query = &query[(branch * tokens + token) * params.q_stride as usize..];
-                for (head, output) in output.chunks_exact_mut(dim).enumerate() {
+            let (mut first, mut output) = (i * TOKENS, output);
+            while !output.is_empty() {
+                let spans = &spans[first..first + output.len() / width];
+                let seen = |span: &[u32; 2]| (span[0], params.first_in_prefix(*span));
+                let together = spans.iter().take_while(|span| seen(span) == seen(&spans[0])).count();
+                let group = if together < GROUP { 1 } else { GROUP };
+                let (of_group, rest) = output.split_at_mut(group * width);
+                for head in 0..heads {
                     Arch::new().dispatch(Head {
-                        query: &query[head * dim..][..dim],
+                        query: &query[(branch * tokens + first) * params.q_stride as usize + head * dim..],
+                        query_stride: params.q_stride as usize,
+                        dim,
                         keys: &keys[head / sharing * of_head..][..of_head],
                         values: v,
                         column: head / sharing * dim,
-                        span: spans[token].map(|row| params.prefix_rows as usize + row as usize),
+                        prefix: params.first_in_prefix(spans[0]) as usize..params.prefix_rows as usize,
+                        spans: &spans[..group],
                         scale: params.scale,
                         softcap: params.softcap,
                         weights: &mut weights,
-                        output,
+                        output: &mut of_group[head * dim..],
+                        output_stride: width,
                     });
                 }
+                (first, output) = (first + group, rest);
             }
         });
     }
     Ok(())
 }
 
-/// One head of one token.
+/// One head of a token, or of `GROUP` tokens that see the same rows of the prefix, and whose spans begin at the same row.
 struct Head<'a> {
     query: &'a [f32],
+    query_stride: usize,
+    dim: usize,
     /// `[row / 16, column, row % 16]`
     keys: &'a [f32],
     values: Rows<'a>,
     /// The head's first column in a row of values.
     column: usize,
-    /// The range of rows that the token sees, apart from those of the prefix.
-    span: [usize; 2],
+    /// The rows of the prefix that the tokens see.
+    prefix: Range<usize>,
+    /// For each token, the range of rows that it sees, apart from those of the prefix.
+    spans: &'a [[u32; 2]],
     scale: f32,
     softcap: f32,
-    /// Scratch.
+    /// Scratch `[token, row]`.
     weights: &'a mut Vec<f32>,
     output: &'a mut [f32],
+    output_stride: usize,
 }
 
 impl WithSimd for Head<'_> {
@@ -133,115 +154,171 @@ impl WithSimd for Head<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // The number of vectors in 16 keys, the number of key blocks that are multiplied at once, and the number of value vectors.
-        match S::F32_LANES {
-            16 => self.run::<S, 1, 4, 2>(simd),
-            8 => self.run::<S, 2, 2, 2>(simd),
-            4 => self.run::<S, 4, 1, 2>(simd),
-            _ => self.run::<S, 16, 1, 1>(simd),
+        match self.spans.len() {
+            GROUP => self.of_tokens::<S, GROUP>(simd),
+            _ => self.of_tokens::<S, 1>(simd),
         }
     }
 }
 
 impl Head<'_> {
     #[inline(always)]
-    fn run<S: Simd, const OF_KEYS: usize, const BLOCKS: usize, const OF_VALUES: usize>(mut self, simd: S) {
-        let [first, end] = self.span;
+    fn of_tokens<S: Simd, const TOKENS: usize>(self, simd: S) {
+        // The number of vectors in 16 keys, the number of key blocks that are multiplied at once, and the number of value vectors.
+        match S::F32_LANES {
+            16 => self.run::<S, TOKENS, 1, 2, 2>(simd),
+            8 => self.run::<S, TOKENS, 2, 1, 1>(simd),
+            4 => self.run::<S, TOKENS, 4, 1, 1>(simd),
+            _ => self.run::<S, TOKENS, 16, 1, 1>(simd),
+        }
+    }
+
+    #[inline(always)]
+    fn run<
+        S: Simd,
+        const TOKENS: usize,
+        const OF_KEYS: usize,
+        const BLOCKS: usize,
+        const OF_VALUES: usize,
+    >(
+        mut self,
+        simd: S,
+    ) {
         let prefix = self.values.prefix_rows;
-        self.weights.clear();
-        for mut rows in [0..prefix, first..end] {
+        let first = prefix + self.spans[0][0] as usize;
+        let end = prefix + self.spans.iter().map(|span| span[1] as usize).max().unwrap_or(0);
+        let segments = [self.prefix.clone(), first..end.max(first)];
+        let count: usize = segments.iter().map(Range::len).sum();
+        self.weights.resize(TOKENS * count, 0.0);
+        let mut at = 0;
+        for mut rows in segments.clone() {
             while !rows.is_empty() {
-                rows.start = match rows.end.div_ceil(KEYS) - rows.start / KEYS {
-                    blocks if blocks >= BLOCKS => self.scores::<S, OF_KEYS, BLOCKS>(simd, &rows),
-                    _ => self.scores::<S, OF_KEYS, 1>(simd, &rows),
+                let next = match rows.end.div_ceil(KEYS) - rows.start / KEYS {
+                    blocks if blocks >= BLOCKS => {
+                        self.scores::<S, TOKENS, OF_KEYS, BLOCKS>(simd, &rows, at, count)
+                    }
+                    _ => self.scores::<S, TOKENS, OF_KEYS, 1>(simd, &rows, at, count),
                 };
+                at += next - rows.start;
+                rows.start = next;
             }
         }
-        if self.softcap > 0.0 {
-            let cap = self.softcap;
-            self.weights.iter_mut().for_each(|score| *score = cap * (*score / cap).tanh());
+        for (weights, span) in self.weights.chunks_exact_mut(count.max(1)).zip(self.spans) {
+            let (seen, unseen) = weights.split_at_mut(count + span[1] as usize + prefix - end.max(first));
+            if self.softcap > 0.0 {
+                let cap = self.softcap;
+                seen.iter_mut().for_each(|score| *score = cap * (*score / cap).tanh());
+            }
+            let largest = largest(seen);
+            seen.iter_mut().for_each(|score| *score = exp(*score - largest));
+            let sum = sum(seen, |weight| weight);
+            seen.iter_mut().for_each(|weight| *weight /= sum);
+            unseen.fill(0.0);
         }
-        let largest = largest(self.weights);
-        self.weights.iter_mut().for_each(|score| *score = exp(*score - largest));
-        let sum = sum(self.weights, |weight| weight);
-        self.weights.iter_mut().for_each(|weight| *weight /= sum);
-        let rows = (0..prefix).chain(first..end);
+        let [prefix, seen] = segments;
+        let rows = prefix.chain(seen);
         let mut column = 0;
-        while column < self.output.len() {
-            column += match (self.output.len() - column) / S::F32_LANES {
-                vectors if vectors >= OF_VALUES => self.values::<S, OF_VALUES>(simd, rows.clone(), column),
-                0 => self.value(rows.clone(), column),
-                _ => self.values::<S, 1>(simd, rows.clone(), column),
+        while column < self.dim {
+            column += match (self.dim - column) / S::F32_LANES {
+                vectors if vectors >= OF_VALUES => {
+                    self.values::<S, TOKENS, OF_VALUES>(simd, rows.clone(), column, count)
+                }
+                0 => self.value(rows.clone(), column, count),
+                _ => self.values::<S, TOKENS, 1>(simd, rows.clone(), column, count),
             };
         }
     }
 
-    /// Appends the scores of the first rows in `rows`, up to the end of `BLOCKS` blocks of keys, to the weights. Returns the next row.
+    /// Writes the scores of the first rows in `rows`, up to the end of `BLOCKS` blocks of keys, to the weights, whose rows have
+    /// `count` elements, from column `at` on. Returns the next row.
     #[inline(always)]
-    fn scores<S: Simd, const OF_KEYS: usize, const BLOCKS: usize>(
+    fn scores<S: Simd, const TOKENS: usize, const OF_KEYS: usize, const BLOCKS: usize>(
         &mut self,
         simd: S,
-        rows: &std::ops::Range<usize>,
+        rows: &Range<usize>,
+        at: usize,
+        count: usize,
     ) -> usize {
-        let (first, of_block) = (rows.start / KEYS, self.query.len() * KEYS);
-        let keys = &self.keys[first * of_block..][..BLOCKS * of_block];
-        let mut sums = [[simd.splat_f32s(0.0); OF_KEYS]; BLOCKS];
-        for (k, q) in self.query.iter().enumerate() {
-            let q = simd.splat_f32s(*q);
-            for (block, sums) in sums.iter_mut().enumerate() {
-                let keys = S::as_simd_f32s(&keys[block * of_block + k * KEYS..][..KEYS]).0;
-                for (sum, keys) in sums.iter_mut().zip(keys) {
-                    *sum = simd.mul_add_e_f32s(q, *keys, *sum);
+        let (first, of_block) = (rows.start / KEYS, self.dim * KEYS);
+        let keys: [_; BLOCKS] = from_fn(|block| &self.keys[(first + block) * of_block..][..of_block]);
+        let queries: [_; TOKENS] = from_fn(|token| &self.query[token * self.query_stride..][..self.dim]);
+        let mut sums = [[[simd.splat_f32s(0.0); OF_KEYS]; BLOCKS]; TOKENS];
+        for k in 0..self.dim {
+            let keys = keys.map(|keys| S::as_simd_f32s(&keys[k * KEYS..][..KEYS]).0);
+            for (sums, query) in sums.iter_mut().zip(queries) {
+                let q = simd.splat_f32s(query[k]);
+                for (sums, keys) in sums.iter_mut().zip(keys) {
+                    for (sum, keys) in sums.iter_mut().zip(keys) {
+                        *sum = simd.mul_add_e_f32s(q, *keys, *sum);
+                    }
                 }
             }
         }
         let next = rows.end.min((first + BLOCKS) * KEYS);
-        let mut scores = [[0.0; KEYS]; BLOCKS];
-        for (scores, sums) in scores.iter_mut().zip(&sums) {
-            scores.copy_from_slice(bytemuck::cast_slice(sums));
-        }
-        let scores = &scores.as_flattened()[rows.start % KEYS..][..next - rows.start];
         let scale = self.scale;
-        self.weights.extend(scores.iter().map(|score| score * scale));
+        for (token, sums) in sums.iter().enumerate() {
+            let mut scores = [[0.0; KEYS]; BLOCKS];
+            for (scores, sums) in scores.iter_mut().zip(sums) {
+                scores.copy_from_slice(bytemuck::cast_slice(sums));
+            }
+            let scores = &scores.as_flattened()[rows.start % KEYS..][..next - rows.start];
+            let weights = &mut self.weights[token * count + at..];
+            weights.iter_mut().zip(scores).for_each(|(weight, score)| *weight = score * scale);
+        }
         next
     }
 
     /// Writes `VECTORS` vectors of the output, starting at `column`, and returns the number of columns written. Even and odd rows
     /// have separate sums.
     #[inline(always)]
-    fn values<S: Simd, const VECTORS: usize>(
+    fn values<S: Simd, const TOKENS: usize, const VECTORS: usize>(
         &mut self,
         simd: S,
-        mut rows: impl Iterator<Item = usize>,
+        rows: impl Iterator<Item = usize>,
         column: usize,
+        count: usize,
     ) -> usize {
         let columns = VECTORS * S::F32_LANES;
-        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; 2];
-        for weights in self.weights.chunks(2) {
-            for ((sums, weight), row) in sums.iter_mut().zip(weights).zip(&mut rows) {
-                let weight = simd.splat_f32s(*weight);
+        let weights: [_; TOKENS] = from_fn(|token| &self.weights[token * count..][..count]);
+        let mut sums = [[[simd.splat_f32s(0.0); VECTORS]; TOKENS]; 2];
+        let mut rows = rows.enumerate();
+        let mut left = true;
+        while left {
+            for sums in &mut sums {
+                let Some((i, row)) = rows.next() else {
+                    left = false;
+                    break;
+                };
                 let values = S::as_simd_f32s(self.values.at(row, self.column + column, columns)).0;
-                for (sum, values) in sums.iter_mut().zip(values) {
-                    *sum = simd.mul_add_e_f32s(weight, *values, *sum);
+                for (sums, weights) in sums.iter_mut().zip(weights) {
+                    let weight = simd.splat_f32s(weights[i]);
+                    for (sum, values) in sums.iter_mut().zip(values) {
+                        *sum = simd.mul_add_e_f32s(weight, *values, *sum);
+                    }
                 }
             }
         }
-        let [mut even, odd] = sums;
-        for (even, odd) in even.iter_mut().zip(odd) {
-            *even = simd.add_f32s(*even, odd);
+        let [even, odd] = sums;
+        for (token, (mut even, odd)) in even.into_iter().zip(odd).enumerate() {
+            for (even, odd) in even.iter_mut().zip(odd) {
+                *even = simd.add_f32s(*even, odd);
+            }
+            let output = &mut self.output[token * self.output_stride + column..][..columns];
+            output.copy_from_slice(bytemuck::cast_slice(&even));
         }
-        self.output[column..][..columns].copy_from_slice(bytemuck::cast_slice(&even));
         columns
     }
 
     /// Writes one column of the output, for a head that is narrower than a vector, or for the columns left over.
     #[inline(always)]
-    fn value(&mut self, rows: impl Iterator<Item = usize>, column: usize) -> usize {
-        let mut sums = [0.0; 2];
-        for (i, (row, weight)) in rows.zip(self.weights.iter()).enumerate() {
-            sums[i % 2] += weight * self.values.at(row, self.column + column, 1)[0];
+    fn value(&mut self, rows: impl Iterator<Item = usize> + Clone, column: usize, count: usize) -> usize {
+        for token in 0..self.spans.len() {
+            let mut sums = [0.0; 2];
+            for (i, (row, weight)) in rows.clone().zip(&self.weights[token * count..]).enumerate() {
+                sums[i % 2] += weight * self.values.at(row, self.column + column, 1)[0];
+            }
+            self.output[token * self.output_stride + column] = sums[0] + sums[1];
         }
-        self.output[column] = sums[0] + sums[1];
         1
     }
 }

@@ -28,7 +28,7 @@ super::uniform! {
         pub v_column: u32,
         /// The factor of the scores, usually 1 / sqrt(head_dim).
         pub scale: f32,
-        /// Number of keys that every token sees before its span; 0 without a prefix.
+        /// Number of keys that tokens see before their spans; 0 without a prefix.
         pub prefix_rows: u32,
         /// Elements of a branch in `prefix`.
         pub prefix_stride: u32,
@@ -38,6 +38,20 @@ super::uniform! {
         pub prefix_value: u32,
         /// Scores s become softcap * tanh(s / softcap); 0 for no softcap.
         pub softcap: f32,
+        /// Number of keys that a token sees at most, those of the prefix included; 0 if there is no limit. The spans already obey it;
+        /// it limits the rows of the prefix.
+        pub window: u32,
+    }
+}
+
+impl Params {
+    /// The first row of the prefix that a token with this span sees. The prefix stands in front of the token's sequence, so a token
+    /// whose span is as long as the window sees nothing of it.
+    pub(crate) fn first_in_prefix(&self, [first, end]: [u32; 2]) -> u32 {
+        match self.window {
+            0 => 0,
+            window => (self.prefix_rows + (end - first)).saturating_sub(window).min(self.prefix_rows),
+        }
     }
 }
 

@@ -102,6 +102,8 @@ impl Pass<'_> {
             v_column: q_width + kv_width,
             scale: layer.scale,
             softcap: layer.softcap.unwrap_or(0.0),
+            // With attention to both sides, a window has no place for a prefix, so every token sees all of it.
+            window: layer.window.filter(|_| spec.causal).unwrap_or(0),
             ..Default::default()
         };
         // Without a prefix the kernel does not read this binding, so any buffer may be bound.

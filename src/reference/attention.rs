@@ -33,7 +33,7 @@ pub(crate) fn run(call: &Call<'_>) -> Result<()> {
             &prefix[branch * params.prefix_stride as usize + of as usize + row + column..][..head_dim]
         };
         // The key and value of each row that the token sees.
-        let rows = (0..params.prefix_rows)
+        let rows = (params.first_in_prefix(spans[token])..params.prefix_rows)
             .map(|key| (in_prefix(key, params.prefix_key), in_prefix(key, params.prefix_value)))
             .chain((first..end).map(|key| (in_span(key, params.k_column), in_span(key, params.v_column))));
         weights.clear();

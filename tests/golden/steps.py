@@ -3,8 +3,8 @@
     python tests/golden/steps.py
 
 For each model, steps.json has the names of its tensors in the order of their ordinals, a batch, and the losses at the weights plus and
-minus eps z, with the z that mezo.py specifies. steps/NAME has a LoRA adapter that peft saved for the golden model NAME, on the modules
-that peft chooses for the family or on all modules that are listed here, and the logits of the adapted model for `ids`.
+minus eps z, with the z that mezo.py specifies. steps/NAME has an adapter that peft saved for the golden model NAME, and the logits of the
+adapted model for `ids`: LoRA on the modules that peft chooses for the family or on all modules that are listed here, or a prefix.
 """
 
 import json
@@ -20,7 +20,7 @@ import torch
 import transformers
 from generate import HERE, random_cases
 from mezo import label_word_loss, next_token_loss, perturbed, samples, step_key
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PrefixTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
@@ -56,6 +56,8 @@ ADAPTERS = {
     "olmo2": ["q_proj", "v_proj"], "phi3": ["qkv_proj", "gate_up_proj"],
     "granite": ["o_proj", "up_proj", "down_proj"], "granite4": ["q_proj", "o_proj", "output_linear"],
 }  # fmt: skip
+# Models whose windows are shorter than the texts: the rows of a prefix leave the windows.
+PREFIXES = ["mistral", "gemma2", "gemma3"]
 
 
 def load(name):
@@ -107,25 +109,32 @@ def step(name):
     return {"model": name, "tensors": list(parameters), **batch, "loss_plus": found[0], "loss_minus": found[1]}
 
 
-def adapter(name, targets, seed):
+def lora(name, targets):
+    task = None if name in MASKED else "CAUSAL_LM"
+    return LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=targets, task_type=task)
+
+
+def adapter(name, config, scale, seed):
     folder = HERE / "steps" / name
     shutil.rmtree(folder, ignore_errors=True)
-    task = None if name in MASKED else "CAUSAL_LM"
-    model = get_peft_model(load(name), LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=targets, task_type=task))
+    model = get_peft_model(load(name), config)
     model.peft_config["default"].base_model_name_or_path = name
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for key, parameter in model.named_parameters():
-            if "lora_" in key:
-                parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
     config = json.loads((folder / "adapter_config.json").read_text())
-    config["target_modules"].sort()  # saved in the order of a set
+    if "target_modules" in config:
+        config["target_modules"].sort()  # saved in the order of a set
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
     ids = random_cases(61, (1, 30), seed)
     with torch.no_grad():
-        logits = {"logits_%d" % i: model(input_ids=torch.tensor([case])).logits[0].contiguous() for i, case in enumerate(ids)}
+        ids_and_mask = [(torch.tensor([case]), torch.ones(1, len(case), dtype=torch.long)) for case in ids]
+        found = [model(input_ids=case, attention_mask=mask).logits[0] for case, mask in ids_and_mask]
+        logits = {"logits_%d" % i: values.contiguous() for i, values in enumerate(found)}
     save_file(logits, folder / "expected.safetensors")
     for file in folder.iterdir():
         file.chmod(0o644)
@@ -136,6 +145,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    adapters = [adapter(name, targets, 60 + number) for number, (name, targets) in enumerate(ADAPTERS.items())]
+    configs = [(name, lora(name, targets), 0.2) for name, targets in ADAPTERS.items()]
+    configs += [(name, PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5), 0.7) for name in PREFIXES]
+    adapters = [adapter(name, config, scale, 60 + number) for number, (name, config, scale) in enumerate(configs)]
     result = {"seed": SEED, "step": STEP, "eps": EPS, "steps": [step(name) for name in MODELS], "adapters": adapters}
     (HERE / "steps.json").write_text(json.dumps(result) + "\n")

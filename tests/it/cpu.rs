@@ -7,6 +7,7 @@ use crate::common::golden;
 use crate::goldens;
 use crate::mezo::two_hundred_updates;
 use crate::replays::{check_run, runs};
+use crate::steps::adapters_are_pefts;
 use pocketllm::cpu;
 use pocketllm::dtype::DType;
 use pocketllm::gpu::Backend;
@@ -24,6 +25,11 @@ fn logits_on_the_cpu_are_those_of_transformers() {
         block_on(goldens::check(cpu::open(), (name, name), DType::Q8_0));
         block_on(goldens::check(cpu::open(), (name, name), DType::Q6_K));
     }
+}
+
+#[test]
+fn adapters_on_the_cpu_are_pefts() {
+    block_on(adapters_are_pefts(cpu::open()));
 }
 
 #[test]

@@ -40,28 +40,33 @@ device_test! {
 
 device_test! {
     async fn adapters_of_more_families_are_pefts(backend: Rc<dyn Backend>) {
-        for case in golden::steps()["adapters"].as_array().unwrap() {
-            let name = case["adapter"].as_str().unwrap();
-            let folder = format!("steps/{name}");
-            let mut session = open(backend.clone(), name, DType::F32).await;
-            let adapter = read_adapter(&session, &golden::dir(&folder)).await.unwrap();
-            session.use_adapter(&adapter).await.unwrap();
-            let expected = golden::file(&folder, "expected.safetensors");
-            let expected = safetensors::SafeTensors::deserialize(expected).unwrap();
-            for (i, ids) in case["ids"].as_array().unwrap().iter().map(numbers).enumerate() {
-                let tokens = ids.len() as u32;
-                let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
-                let (model, ws) = session.prepare(extent).unwrap();
-                let logits = model.logits(ws, &Batch::sequence(&ids)).await.unwrap();
-                let right = expected.tensor(&format!("logits_{i}")).unwrap();
-                let worst = deviations(&logits, &bytemuck::pod_collect_to_vec(right.data()));
-                assert!(worst <= 1e-4, "{name}, input {i}: {worst}");
-            }
-            let saved = session.save_adapter(None).await.unwrap();
-            let again = MemoryDir::new("again")
-                .with("adapter_config.json", saved.config.into_bytes())
-                .with("adapter_model.safetensors", saved.weights);
-            assert_eq!(read_adapter(&session, &again).await.unwrap().values, adapter.values, "{name}");
+        adapters_are_pefts(backend).await;
+    }
+}
+
+/// Reads adapters that peft wrote, compares the logits, and writes the adapters again.
+pub(super) async fn adapters_are_pefts(backend: Rc<dyn Backend>) {
+    for case in golden::steps()["adapters"].as_array().unwrap() {
+        let name = case["adapter"].as_str().unwrap();
+        let folder = format!("steps/{name}");
+        let mut session = open(backend.clone(), name, DType::F32).await;
+        let adapter = read_adapter(&session, &golden::dir(&folder)).await.unwrap();
+        session.use_adapter(&adapter).await.unwrap();
+        let expected = golden::file(&folder, "expected.safetensors");
+        let expected = safetensors::SafeTensors::deserialize(expected).unwrap();
+        for (i, ids) in case["ids"].as_array().unwrap().iter().map(numbers).enumerate() {
+            let tokens = ids.len() as u32;
+            let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
+            let (model, ws) = session.prepare(extent).unwrap();
+            let logits = model.logits(ws, &Batch::sequence(&ids)).await.unwrap();
+            let right = expected.tensor(&format!("logits_{i}")).unwrap();
+            let worst = deviations(&logits, &bytemuck::pod_collect_to_vec(right.data()));
+            assert!(worst <= 1e-4, "{name}, input {i}: {worst}");
         }
+        let saved = session.save_adapter(None).await.unwrap();
+        let again = MemoryDir::new("again")
+            .with("adapter_config.json", saved.config.into_bytes())
+            .with("adapter_model.safetensors", saved.weights);
+        assert_eq!(read_adapter(&session, &again).await.unwrap().values, adapter.values, "{name}");
     }
 }

@@ -64,6 +64,7 @@ impl Case {
             v_column: (heads + kv_heads) * head_dim,
             scale,
             softcap,
+            window: if let Sees::Window(_, window) = self.sees { window } else { 0 },
             ..Default::default()
         };
         let mut key_value = query.clone();
@@ -141,6 +142,11 @@ kernel_test! {
             prefixed(257, case([2, 3, 2, 1, 36], 0.2, Sees::Packed(2))),
             prefixed(256, case([2, 2, 4, 2, 3], 0.2, Sees::Causal(2))),
             prefixed(2, case([1, 2, 3, 1, 3], 0.6, Sees::Cache(0))),
+            // Rows of a prefix that leave the window one after another.
+            prefixed(5, case([2, 130, 9, 3, 64], 0.125, Sees::Window(37, 12))),
+            prefixed(40, case([1, 33, 4, 2, 36], 0.6, Sees::Window(17, 30))),
+            prefixed(3, case([2, 4, 3, 1, 3], 0.6, Sees::Window(4, 5))),
+            prefixed(9, case([1, 3, 2, 1, 36], 0.2, Sees::Window(3, 2))),
             // Windows that are shorter than a tile of keys, or longer; alone, and with a softcap.
             case([2, 130, 4, 2, 64], 0.125, Sees::Window(130, 16)),
             case([1, 100, 3, 1, 3], 0.6, Sees::Window(61, 40)),
