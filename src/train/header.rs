@@ -115,10 +115,26 @@ impl Header {
         else {
             bail!(InvalidArgument, "trajectory header: cannot be written as JSON");
         };
-        for (field, value) in &mine {
-            if theirs.get(field) != Some(value) {
-                let found = theirs.get(field).unwrap_or(&serde_json::Value::Null);
-                bail!(TrajectoryMismatch, "the trajectory was made with {field} {value}, not {found}");
+        // A setting that is off is absent, so each header may have fields that the other lacks.
+        for field in mine.keys().chain(theirs.keys()) {
+            match (mine.get(field), theirs.get(field)) {
+                (mine, theirs) if mine == theirs => {}
+                (Some(value), Some(found)) => {
+                    bail!(TrajectoryMismatch, "the trajectory was made with {field} {value}, not {found}")
+                }
+                (Some(value), None) => {
+                    bail!(
+                        TrajectoryMismatch,
+                        "the trajectory was made with {field} {value}, but this run has no {field}"
+                    )
+                }
+                (None, found) => {
+                    let found = found.unwrap_or(&serde_json::Value::Null);
+                    bail!(
+                        TrajectoryMismatch,
+                        "the trajectory was made without {field}, but this run has {field} {found}"
+                    )
+                }
             }
         }
         Ok(())

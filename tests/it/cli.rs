@@ -271,6 +271,10 @@ fn an_existing_run_is_not_overwritten_nor_mixed_with_another() {
         (&["--resume", "--seed=8"], 2, "invalid-argument", "--seed"),
         (&["--resume", "--eps=2e-3"], 1, "trajectory-mismatch", "epsilon"),
         (&["--resume", "--max-length=9"], 1, "trajectory-mismatch", "max_length"),
+        // The run of the trajectory has none of these settings.
+        (&["--resume", "--trainable=*attention*"], 1, "trajectory-mismatch", "without trainable"),
+        (&["--resume", "--balanced"], 1, "trajectory-mismatch", "without balanced"),
+        (&["--resume", "--sequential"], 1, "trajectory-mismatch", "without sequential"),
     ] {
         let output = finetune(dir.path(), more).output().unwrap();
         assert_eq!(output.status.code(), Some(status), "{more:?}: {}", stderr(&output));
