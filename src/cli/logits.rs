@@ -63,7 +63,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             bail!(InvalidArgument, "input {index} has no tokens");
         }
         if let Some(classifier) = &classifier {
-            let features = session.features(&Batch::sequence(ids), classifier.pooling).await?;
+            let batch = Batch::sequence(classifier.without_padding(ids));
+            let features = session.features(&batch, classifier.pooling).await?;
             let logits: Vec<f32> =
                 classifier.logits(&features)?.into_iter().map(|logit| logit as f32).collect();
             tensors.push((

@@ -67,6 +67,9 @@ pub struct Classifier {
     pub numbered: bool,
     /// The head on label words that computes the logits instead of `linear`, for texts in its template.
     pub words: Option<Box<WordReadout>>,
+    /// Published classifiers of causal models: the token that is ignored at the end of a text, because transformers takes it for
+    /// padding.
+    pub padding: Option<u32>,
 }
 
 impl Classifier {
@@ -93,7 +96,13 @@ impl Classifier {
 
     /// A classifier that is linear on the features.
     pub fn plain(labels: Vec<String>, pooling: Pooling, linear: Linear) -> Classifier {
-        Classifier { labels, pooling, dense: None, linear, numbered: false, words: None }
+        Classifier { labels, pooling, dense: None, linear, numbered: false, words: None, padding: None }
+    }
+
+    /// The tokens of a text without the padding at their end. At least one token is left.
+    pub fn without_padding<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        let last = ids.iter().rposition(|id| Some(*id) != self.padding).unwrap_or(0);
+        &ids[..ids.len().min(last + 1)]
     }
 
     /// A classifier that uses a head on label words. Its labels are spelled as in the data.

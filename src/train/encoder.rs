@@ -198,7 +198,8 @@ impl ExampleEncoder {
                         );
                     }
                     let label = classifier.index_of(&row.label)?;
-                    let ids = encoder.encode(&row.text, row.text_b.as_deref())?;
+                    let mut ids = encoder.encode(&row.text, row.text_b.as_deref())?;
+                    ids.truncate(classifier.without_padding(&ids).len());
                     Ok(Example { ids, targets: vec![Target { position: 0, label }] })
                 };
                 rows.iter()

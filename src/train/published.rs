@@ -7,7 +7,7 @@ use super::classifier::{Classifier, Dense, LayerNorm};
 use super::session::Session;
 use crate::error::{Result, bail, err};
 use crate::fit::Linear;
-use crate::model::NormKind;
+use crate::model::{NormKind, Pooling};
 
 impl Session {
     /// The classifier in the model's checkpoint, or `None` if it has none.
@@ -23,6 +23,9 @@ impl Session {
             return Ok(None);
         };
         let name = checkpoint.name();
+        if !self.has_classifier_of_adapter() {
+            self.check_class(head.class)?;
+        }
         let problem = self.config().get("problem_type").and_then(Value::as_str);
         if let Some(other) = problem.filter(|problem| *problem != "single_label_classification") {
             bail!(ModelUnsupported, "{name}: problem_type {other:?} is not implemented");
@@ -52,11 +55,46 @@ impl Session {
             }),
             None => None,
         };
+        let bias = format!("{}.bias", head.output);
+        if !head.bias && checkpoint.tensors.contains_key(&bias) {
+            bail!(ModelUnsupported, "{name}: {bias}: the output layer of {} has no biases", head.class)
+        }
         let linear = self.linear(head.output, labels, head.bias).await?;
         let labels = self.label_names(labels)?;
         // If the names are numbers themselves, a number is a name, not an index.
         let numbered = labels.iter().all(|label| label.trim().parse::<f64>().is_err());
-        Ok(Some(Classifier { labels, pooling: head.pooling, dense, linear, numbered, words: None }))
+        // transformers scores the last token that is not padding, even if a text's own tokens end in one that looks like it.
+        let padding = match head.pooling {
+            Pooling::Last => self.padding()?,
+            _ => None,
+        };
+        Ok(Some(Classifier { labels, pooling: head.pooling, dense, linear, numbered, words: None, padding }))
+    }
+
+    /// The token that the configuration declares as padding.
+    pub(super) fn padding(&self) -> Result<Option<u32>> {
+        match self.config().get("pad_token_id") {
+            None | Some(Value::Null) => Ok(None),
+            Some(id) => match id.as_u64().and_then(|id| u32::try_from(id).ok()) {
+                Some(id) => Ok(Some(id)),
+                // Phi-3 and others have -1, which is no token.
+                None if id.as_i64().is_some_and(|id| id < 0) => Ok(None),
+                None => bail!(ModelUnsupported, "config.json: pad_token_id is {id}, expected a token id"),
+            },
+        }
+    }
+
+    /// Refuses a checkpoint whose class has another head than the class for classification, such as `*ForTokenClassification`, whose
+    /// tensors have the same names.
+    fn check_class(&self, expected: &str) -> Result<()> {
+        let class = self.config().get("architectures").and_then(|classes| classes.get(0)?.as_str());
+        match class {
+            Some(class) if class.contains("For") && !class.ends_with("ForSequenceClassification") => bail!(
+                ModelUnsupported,
+                "config.json: architectures is {class}, whose head is not implemented; expected {expected}, which classifies texts"
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// A linear layer with `rows` outputs on the hidden states.

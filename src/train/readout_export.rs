@@ -3,7 +3,8 @@
 //! A readout is written as a `*ForSequenceClassification` class of transformers if the head of that class computes the same logits:
 //!
 //! - Causal models score the last token with a matrix without bias. If the last norm has a bias, the readout's biases are folded
-//!   into it: a shift c of the norm's output with W c = b. Otherwise the readout has no biases ([`has_bias`]).
+//!   into it: a shift c of the norm's output with W c = b. Otherwise the readout has no biases ([`has_bias`]). The class skips tokens
+//!   of padding at the end, so it is not written if the tokenizer appends such a token.
 //! - BERT and RoBERTa score the first token through a dense layer and tanh. The layer becomes the identity times 2^-14, where tanh
 //!   is linear to the precision of f32, and the weights are multiplied by 2^14.
 //!
@@ -41,6 +42,14 @@ fn last_token_class(spec: &ModelSpec, pooling: Pooling) -> Option<&'static str> 
     // OPT-350m scores the output of its decoder's projection.
     let projected = spec.head.as_ref().is_ok_and(|head| head.projection.is_some());
     (pooling == Pooling::Last && !projected).then_some(classifier.class)
+}
+
+/// Whether the tokenizer appends the token that the configuration declares as padding. transformers' class would score the token
+/// before it.
+fn ends_in_padding(session: &Session) -> Result<bool> {
+    let Ok(tokenizer) = session.tokenizer() else { return Ok(false) };
+    let last = tokenizer.encode("a", true)?.last().copied();
+    Ok(last.is_some() && last == session.padding()?)
 }
 
 /// Whether a dense layer is followed by tanh alone, which is linear for small values.
@@ -120,6 +129,9 @@ impl Classifier {
             return Ok(Some((head.class, changes)));
         }
         let Some(class) = last_token_class(spec, self.pooling) else { return Ok(None) };
+        if ends_in_padding(session)? {
+            return Ok(None);
+        }
         let unbiased = self.linear.bias().iter().all(|bias| *bias == 0.0);
         let shift = if unbiased { None } else { self.norm_shift(session).await? };
         if !unbiased && shift.is_none() {

@@ -1,7 +1,7 @@
 """Write tests/golden/classifiers/: tiny random checkpoints *ForSequenceClassification, and the logits of transformers.
 
 Each folder has `config.json` with id2label, `model.safetensors`, `cases.json` with token ids, and `expected.safetensors` with `logits`,
-`[case, labels]`.
+`[case, labels]`. The last cases end in the token that is declared as padding.
 
     python tests/golden/classifiers.py          all of them
     python tests/golden/classifiers.py gptj     some of them
@@ -108,6 +108,9 @@ def main():
         randomise(model, 80 + seed).save_pretrained(folder)
         generator = torch.Generator().manual_seed(90 + seed)
         cases = [torch.randint(5, 97, (length,), generator=generator).tolist() for length in LENGTHS]
+        # Texts that end in tokens which causal classes take for padding, and one of these alone.
+        padding = model.config.pad_token_id
+        cases += [[*cases[1], padding], [*cases[2], padding, padding], [padding] * 3]
         (folder / "cases.json").write_text(json.dumps({"ids": cases}) + "\n")
         with torch.no_grad():
             logits = torch.cat([model(input_ids=torch.tensor([ids])).logits for ids in cases])

@@ -29,6 +29,10 @@ fn configured(family: &str, change: impl Fn(&str) -> String) -> MemoryDir {
         .with("tokenizer.json", golden::file("bert", "tokenizer.json"))
 }
 
+fn of_ids(ids: Vec<u32>) -> Example {
+    Example { ids, targets: Vec::new() }
+}
+
 async fn open(backend: Rc<dyn Backend>, dir: &MemoryDir) -> Session {
     Session::open(backend, dir, DType::F32, &mut |_| Ok(())).await.unwrap()
 }
@@ -42,7 +46,7 @@ device_test! {
             let cases: Vec<Vec<u32>> =
                 serde_json::from_value(golden::json(&folder(family), "cases.json")["ids"].clone()).unwrap();
             let examples: Vec<Example> =
-                cases.into_iter().map(|ids| Example { ids, targets: Vec::new() }).collect();
+                cases.iter().map(|ids| classifier.without_padding(ids).to_vec()).map(of_ids).collect();
             let batch = Batch::pack(&examples.iter().collect::<Vec<_>>());
             let features = session.features(&batch, classifier.pooling).await.unwrap();
             let rows = features.chunks_exact(classifier.linear.width());
@@ -86,7 +90,15 @@ device_test! {
 
 device_test! {
     async fn heads_that_are_no_classifier_are_refused(backend: Rc<dyn Backend>) {
+        let of_class = |family: &str, head: &str| configured(family, |config| config.replace("ForSequenceClassification", head));
         for (config, code, says) in [
+            (of_class("llama", "ForTokenClassification"), Code::ModelUnsupported, "LlamaForTokenClassification"),
+            (of_class("bert", "ForQuestionAnswering"), Code::ModelUnsupported, "BertForQuestionAnswering"),
+            (
+                configured("llama", |config| config.replace("\"pad_token_id\": 0", "\"pad_token_id\": \"<pad>\"")),
+                Code::ModelUnsupported,
+                "pad_token_id is \"<pad>\"",
+            ),
             (
                 configured("bert", |config| config.replacen('{', "{\"problem_type\": \"regression\",", 1)),
                 Code::ModelUnsupported,

@@ -144,3 +144,24 @@ device_test! {
         }
     }
 }
+
+device_test! {
+    async fn no_class_is_written_that_would_take_the_last_token_for_padding(backend: Rc<dyn Backend>) {
+        let config = std::str::from_utf8(golden::file("llama", "config.json")).unwrap();
+        let open = |padding: u32| {
+            let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(config).unwrap();
+            fields.insert("pad_token_id".to_owned(), padding.into());
+            MemoryDir::new("llama")
+                .with("config.json", serde_json::to_vec(&fields).unwrap())
+                .with("model.safetensors", golden::file("llama", "model.safetensors"))
+                .with("tokenizer.json", golden::file("bert", "tokenizer.json"))
+        };
+        let session = Session::open(backend.clone(), &open(0), DType::F32, &mut |_| Ok(())).await.unwrap();
+        let appended = *session.tokenizer().unwrap().encode("a", true).unwrap().last().unwrap();
+        for (padding, class) in [(0, Some("LlamaForSequenceClassification")), (appended, None)] {
+            let session = Session::open(backend.clone(), &open(padding), DType::F32, &mut |_| Ok(())).await.unwrap();
+            let readout = classifier(&session, Pooling::Last, false).files(&session, 64).await.unwrap();
+            assert_eq!(readout.class, class, "padding {padding}");
+        }
+    }
+}
