@@ -120,7 +120,7 @@ pub(super) async fn translate(
 
     let theta = theta(&parameters)?;
     let scaling = match divisors {
-        Some(tensor) => rope::from_divisors(parts, tensor, sizes.head_dim, theta).await?,
+        Some(tensor) => rope::from_divisors(&parameters, parts, tensor, sizes.head_dim, theta).await?,
         None if !factors.is_empty() => Some(rope::from_factors(&parameters, factors)?),
         None => rope::from_metadata(&parameters)?,
     };
