@@ -69,3 +69,13 @@ fn divisors_and_linear_scaling_are_combined() {
     let yarn = with(&divisors).str("llama.rope.scaling.type", "yarn");
     yarn.refused(Code::ModelUnsupported, &["rope.scaling.type", "rope_freqs.weight", "yarn"]);
 }
+
+/// llama.cpp's converter writes a window of 0 for a Phi 3 without one.
+#[test]
+fn a_window_of_0_is_none() {
+    let none = tiny().u32("llama.attention.sliding_window", 0).parse().unwrap().config;
+    assert!(none.is_null("sliding_window"));
+    assert_eq!(none.str("model_type").unwrap(), "llama");
+    let window = tiny().u32("llama.attention.sliding_window", 8).parse().unwrap().config;
+    assert_eq!((window.u32("sliding_window").unwrap(), window.str("model_type").unwrap()), (8, "mistral"));
+}
