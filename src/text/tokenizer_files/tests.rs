@@ -100,6 +100,23 @@ fn special_tokens_have_one_source() {
     assert_eq!(tokens, [pair("bos_token", "<s>"), pair("eos_token", "</e>"), pair("unk_token", "<unk>")]);
 }
 
+/// The tokens of a text with a `tokenizer.json` that has these parts beside a `tokenizer_config.json`.
+fn tokens_of(json: &str, config: &str, model_type: &str, text: &str) -> String {
+    let list = [("tokenizer.json", json), ("tokenizer_config.json", config)];
+    let tokenizer = open(&list, Some(model_type)).unwrap().unwrap();
+    let ids = tokenizer.encode(text, false).unwrap();
+    ids.iter().map(|id| tokenizer.id_to_token(*id).unwrap()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_text_is_always_split_in_the_same_way() {
+    let json = r#"{"model":{"type":"BPE","dropout":0.5,"vocab":{"a":0,"b":1,"ab":2,"abab":3},"merges":["a b","ab ab"]},
+        "added_tokens":[]}"#;
+    for _ in 0..20 {
+        assert_eq!(tokens_of(json, "{}", "llama", "abababab"), "abab abab");
+    }
+}
+
 fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while value >= 0x80 {
