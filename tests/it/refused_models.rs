@@ -72,6 +72,15 @@ async_test! {
 }
 
 async_test! {
+    async fn an_embedding_without_columns_is_refused_by_its_field() {
+        for (folder, field) in [("opt", "word_embed_proj_dim"), ("opt-projected", "word_embed_proj_dim"), ("electra", "embedding_size")] {
+            let dir = edited(folder, |_, config| drop(config.insert(field.to_owned(), json!(0))));
+            refused(folder, &dir, Code::ModelUnsupported, &["config.json", field, "is 0, expected 1 to"]).await;
+        }
+    }
+}
+
+async_test! {
     async fn a_tied_table_has_either_name() {
         for (folder, embedding, head) in [
             ("bert", "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
