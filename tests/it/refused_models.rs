@@ -72,6 +72,16 @@ async_test! {
 }
 
 async_test! {
+    async fn norms_of_tensorflow_are_renamed() {
+        for (folder, norm) in [("bert", "bert.embeddings.LayerNorm"), ("distilbert", "distilbert.embeddings.LayerNorm")] {
+            let old = |name: &str| name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
+            assert_ne!(old(&format!("{norm}.weight")), format!("{norm}.weight"));
+            assert_eq!(fingerprint(&renamed(folder, old)).await, fingerprint(&golden::dir(folder)).await, "{folder}");
+        }
+    }
+}
+
+async_test! {
     async fn an_embedding_without_columns_is_refused_by_its_field() {
         for (folder, field) in [("opt", "word_embed_proj_dim"), ("opt-projected", "word_embed_proj_dim"), ("electra", "embedding_size")] {
             let dir = edited(folder, |_, config| drop(config.insert(field.to_owned(), json!(0))));
