@@ -91,6 +91,20 @@ async_test! {
 }
 
 async_test! {
+    async fn a_classifier_of_projected_states_is_refused_by_its_class() {
+        let dir = edited("opt-projected", |header, config| {
+            config.insert("architectures".to_owned(), json!(["OPTForSequenceClassification"]));
+            header.insert("score.weight".to_owned(), json!({"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}));
+        });
+        let session = describe(&dir).await.unwrap();
+        assert!(session.published_classifier().await.unwrap().is_none());
+        let error = session.model.spec().head().err().unwrap();
+        assert_eq!(error.code(), Code::ModelUnsupported);
+        assert!(error.message().contains("OPTForSequenceClassification") && error.message().contains("score.weight"), "{error}");
+    }
+}
+
+async_test! {
     async fn a_tied_table_has_either_name() {
         for (folder, embedding, head) in [
             ("bert", "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
