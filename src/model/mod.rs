@@ -41,7 +41,7 @@ pub use heads::Score;
 pub use loading::LoadProgress;
 pub use packed::Packed;
 pub use pooling::Pooling;
-pub use published::{check_copies, check_tensors, refuse_quantized, without_missing_head};
+pub use published::{check_copies, check_tensors, refuse_quantized, refuse_unused, without_missing_head};
 pub use readout::ReadoutHead;
 pub use rotary::{Rotary, RotaryScaling};
 pub use rotary_fields::RotaryFields;

@@ -1,5 +1,7 @@
 //! What a published checkpoint actually contains: the kind of its head, and why a tensor is missing.
 
+use std::collections::BTreeSet;
+
 use super::spec::ModelSpec;
 use super::stored::{find, names, other_head};
 use crate::error::{Code, Error, Result, bail, err};
@@ -102,6 +104,25 @@ pub fn check_tensors(spec: &ModelSpec, checkpoint: &Checkpoint, config: &Config)
         }
     }
     Ok(())
+}
+
+/// Rejects a checkpoint with a tensor that the spec does not use. A GGUF file has no other tensors than those that its model
+/// computes with, so ignoring one, such as the bias of a layer, would change what the model computes.
+///
+/// # Errors
+/// `model-unsupported` naming the tensor.
+pub fn refuse_unused(spec: &ModelSpec, checkpoint: &Checkpoint) -> Result<()> {
+    let used: BTreeSet<&String> = spec.tensors.as_slice().iter().flat_map(names).collect();
+    match checkpoint.tensors.keys().find(|name| !used.contains(name)) {
+        None => Ok(()),
+        Some(unused) => bail!(
+            ModelUnsupported,
+            "{}: expected the tensors of a {} with {} layers, found also {unused}, which this model does not compute with",
+            checkpoint.name(),
+            spec.family,
+            spec.layers.len()
+        ),
+    }
 }
 
 /// Checks that a tensor that a checkpoint has under several names has the same values under all of them. They differ only if the

@@ -141,12 +141,21 @@ impl Transformer {
         if let Some(id) = batch.ids.iter().find(|id| **id >= spec.vocabulary) {
             bail!(InvalidArgument, "token {id} is not in the vocabulary of {} tokens", spec.vocabulary);
         }
-        let longest = self.max_length().min(ws.positions());
-        if let Some(position) = batch.positions.iter().find(|p| **p >= longest) {
-            bail!(
-                InvalidArgument,
-                "position {position} is out of range: the workspace has {longest} positions"
-            );
+        if let Some(last) = batch.positions.iter().max() {
+            let (tokens, model, workspace) = (last.saturating_add(1), self.max_length(), ws.positions());
+            if tokens > model {
+                bail!(
+                    InvalidArgument,
+                    "a text has {tokens} tokens, but the model allows {model} (`max_position_embeddings` or `n_positions` in its \
+                     configuration, without the adapter's prefix); shorten the text"
+                );
+            }
+            if tokens > workspace {
+                bail!(
+                    InvalidArgument,
+                    "a text has {tokens} tokens, but the workspace has {workspace} positions"
+                );
+            }
         }
         let learned = spec.embedding.positions;
         let offset = learned.map_or(0, |learned| learned.offset);

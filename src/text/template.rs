@@ -93,6 +93,11 @@ impl Template {
         Ok(Template { parts, mask: mask.map(str::to_string) })
     }
 
+    /// Whether the template has a place for the second text of a pair.
+    pub(crate) fn has_text_b(&self) -> bool {
+        self.parts.contains(&Part::TextB)
+    }
+
     /// Whether the template has a mask.
     pub fn has_mask(&self) -> bool {
         self.parts.contains(&Part::Mask)

@@ -70,7 +70,7 @@ impl Tokenizer {
             return Tokenizer::new(built.inner, built.source, built.mask, built.eos).map(Some);
         };
         let mut inner = json::parse(bytes, TOKENIZER_FILE)?;
-        let (mask, eos) = tokenizer_files::complete(&mut inner, of.files)?;
+        let (mask, eos) = tokenizer_files::complete(&mut inner, of)?;
         let mask = mask.or_else(|| likely_mask(&inner));
         Tokenizer::new(inner, TOKENIZER_FILE, mask, eos).map(Some)
     }

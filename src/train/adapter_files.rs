@@ -53,8 +53,9 @@ impl AdapterFile {
 /// `file-corrupt`, `model-unsupported` or `invalid-argument`, naming the file and the field.
 pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<AdapterFile> {
     let spec = session.model.spec();
-    let adapter = peft::Adapter::open(dir).await?;
-    let modules = adapter.modules(&adapter_base(spec))?;
+    let base = adapter_base(spec);
+    let adapter = peft::Adapter::open(dir).await?.with_names_of(&base);
+    let modules = adapter.modules(&base)?;
     let method = match &adapter.config.method {
         peft::Method::Lora(lora) => {
             let ranks = modules.iter().map(|module| lora.rank_of(&module.path));

@@ -12,7 +12,7 @@ impl Session {
     /// The probability of each of the encoder's labels, for each text or pair of texts.
     ///
     /// # Errors
-    /// `invalid-argument` for an encoder without labels; `data-invalid` for a text that it cannot encode, naming the row, counted
+    /// `invalid-argument` for an encoder without labels, or for a second text that its template does not read; `data-invalid` for a text that it cannot encode, naming the row, counted
     /// from 1; errors from the backend.
     pub async fn classify(
         &mut self,
@@ -23,6 +23,15 @@ impl Session {
         let Some(label) = encoder.label_words().first() else {
             bail!(InvalidArgument, "to classify, give a template and labels, or the trajectory of a readout");
         };
+        if let ExampleEncoder::Classification { template, .. } = encoder
+            && !template.has_text_b()
+            && texts.iter().any(|(_, text_b)| text_b.is_some())
+        {
+            bail!(
+                InvalidArgument,
+                "expected a template with {{text_b}} for a second text, found one without it, which would not read that text"
+            );
+        }
         let rows = texts.iter().zip(1..).map(|((text, text_b), row)| {
             let text_b = text_b.map(str::to_owned);
             Classified { text: (*text).to_owned(), text_b, label: label.clone(), row }

@@ -147,7 +147,12 @@ impl Session {
         let Some(names) = self.config().get("id2label").and_then(Value::as_object) else {
             return Ok(numbered());
         };
-        let listed = (0..count).map(|label| names.get(&label.to_string())?.as_str().map(str::to_owned));
+        // A name may be written as a number.
+        let text = |name: &Value| match name {
+            Value::Number(number) => Some(number.to_string()),
+            other => other.as_str().map(str::to_owned),
+        };
+        let listed = (0..count).map(|label| names.get(&label.to_string()).and_then(text));
         match listed.collect::<Option<Vec<String>>>() {
             Some(labels) if names.len() == count => {
                 refuse_repeated(&labels, "config.json: id2label")?;

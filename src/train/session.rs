@@ -19,7 +19,7 @@ use crate::gemm::Choice;
 use crate::gpu::{Backend, Dry, Limits};
 use crate::model::{
     Extent, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, check_copies, check_tensors,
-    family, formats, refuse_quantized, without_missing_head,
+    family, formats, refuse_quantized, refuse_unused, without_missing_head,
 };
 use crate::text::chat::ChatTemplate;
 use crate::text::encode;
@@ -91,6 +91,9 @@ impl Session {
         refuse_quantized(&files.config)?;
         let spec = Rc::new(without_missing_head(spec, &files.checkpoint, &files.config));
         check_tensors(&spec, &files.checkpoint, &files.config)?;
+        if files.gguf.is_some() {
+            refuse_unused(&spec, &files.checkpoint)?;
+        }
         let tokenizer = tokenizer(&files)?;
         let generation = files.small_files.get(GENERATION_FILE);
         let generation = generation.map(|bytes| Config::parse(GENERATION_FILE, bytes)).transpose()?;

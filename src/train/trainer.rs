@@ -14,7 +14,9 @@ use super::trajectory::Trajectory;
 use super::updater::Updater;
 use super::watch::Watch;
 use crate::clock::Instant;
-use crate::error::{Error, Result, bail};
+use crate::error::{Error, Result, bail, err};
+use crate::model::Pooling;
+use crate::names::Named;
 use crate::text::batch::Batch;
 use crate::text::encode::Example;
 use crate::zo::estimator::decay;
@@ -55,10 +57,7 @@ impl Trainer {
         }
         let readout = encoder.classifier().map(|classifier| classifier.pooling);
         if readout != settings.readout {
-            bail!(
-                InvalidArgument,
-                "a run from a readout needs the readout that was fitted before its first step"
-            );
+            return Err(other_readout(settings.readout, readout));
         }
         let fitted_rows = if readout.is_some() { examples.examples.len() as u32 } else { 0 };
         let (spec, weights) = (session.model.spec(), session.model.weights());
@@ -299,5 +298,24 @@ impl Trainer {
     ) -> Result<EvaluationReport> {
         self.settle(session).await?;
         session.evaluate(&self.encoder, held_out.unwrap_or(&self.examples), keep_going).await
+    }
+}
+
+/// The error of a run from a readout that is continued with another readout, or without one. `given` is the pooling in the settings,
+/// and `fitted` that of the run's readout.
+fn other_readout(given: Option<Pooling>, fitted: Option<Pooling>) -> Error {
+    match (given, fitted) {
+        (Some(given), Some(fitted)) => {
+            err!(
+                InvalidArgument,
+                "pooling: expected {}, with which the run's readout was fitted, found {}",
+                fitted.name(),
+                given.name()
+            )
+        }
+        _ => err!(
+            InvalidArgument,
+            "a run from a readout needs the readout that was fitted before its first step"
+        ),
     }
 }

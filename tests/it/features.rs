@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use crate::common::compare::deviations;
-use crate::common::{device_test, golden, say};
+use crate::common::{async_test, device_test, golden, say};
 use pocketllm::dtype::DType;
 use pocketllm::error::Code;
 use pocketllm::gpu::Backend;
@@ -94,5 +94,19 @@ device_test! {
         }
         // A masked language model generates no text, with or without a head.
         assert!(session.model.generate(&[7], 1, Sampling::default()).is_err());
+    }
+}
+
+async_test! {
+    async fn a_text_that_is_longer_than_the_model_allows_is_refused_by_the_field() {
+        let mut session = open(Host::open(), "llama").await;
+        let most = session.model.spec().max_length as usize;
+        let text = |tokens: usize| Batch::sequence(&vec![1; tokens]);
+        assert!(session.features(&text(most), Pooling::Last).await.is_ok());
+        let error = session.features(&text(most + 1), Pooling::Last).await.unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        for part in [&format!("{} tokens, but the model allows {most}", most + 1), "max_position_embeddings"] {
+            assert!(error.message().contains(part), "{part:?} is not in: {error}");
+        }
     }
 }

@@ -85,6 +85,12 @@ device_test! {
         // Without names, labels have the names that transformers gives them.
         let unnamed = open(backend.clone(), &configured("bert", |config| config.replace("id2label", "other"))).await;
         assert_eq!(unnamed.published_classifier().await.unwrap().unwrap().labels[1], "LABEL_1");
+        // transformers loads names that are written as numbers.
+        let numbers = |config: &str| ["negative", "neutral", "positive"].iter().zip([7, 8, 9]).fold(
+            config.to_owned(), |config, (name, number)| config.replace(&format!(": \"{name}\""), &format!(": {number}")),
+        );
+        let numbered = open(backend, &configured("bert", numbers)).await;
+        assert_eq!(numbered.published_classifier().await.unwrap().unwrap().labels, ["7", "8", "9"]);
     }
 }
 

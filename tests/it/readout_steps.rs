@@ -8,6 +8,8 @@ use pocketllm::dtype::DType;
 use pocketllm::error::Code;
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::Backend;
+use pocketllm::model::Pooling;
+use pocketllm::names::Named;
 use pocketllm::text::dataset;
 use pocketllm::train::{
     Classifier, ExampleEncoder, Examples, Method, MethodKind, MethodOptions, Options, ReadoutTrainer,
@@ -122,6 +124,10 @@ device_test! {
             let unfitted = ExampleEncoder::Readout(Classifier::unfitted(&session, labels, pooling));
             let error = new(&session, &unfitted).resume(&mut session, half, &mut |_| Ok(())).await.unwrap_err();
             assert_eq!(error.code(), Code::TrajectoryMismatch);
+            let other = Settings { readout: Some(Pooling::Last), ..settings.clone() };
+            let error = Trainer::new(&session, other, stored, None, examples.clone()).err().unwrap();
+            let says = format!("pooling: expected {}, with which the run's readout was fitted, found last", pooling.name());
+            assert!(error.code() == Code::InvalidArgument && error.message() == says, "{error}");
         }
     }
 }

@@ -72,6 +72,39 @@ async_test! {
 }
 
 async_test! {
+    async fn norms_of_tensorflow_are_renamed() {
+        for (folder, norm) in [("bert", "bert.embeddings.LayerNorm"), ("distilbert", "distilbert.embeddings.LayerNorm")] {
+            let old = |name: &str| name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
+            assert_ne!(old(&format!("{norm}.weight")), format!("{norm}.weight"));
+            assert_eq!(fingerprint(&renamed(folder, old)).await, fingerprint(&golden::dir(folder)).await, "{folder}");
+        }
+    }
+}
+
+async_test! {
+    async fn an_embedding_without_columns_is_refused_by_its_field() {
+        for (folder, field) in [("opt", "word_embed_proj_dim"), ("opt-projected", "word_embed_proj_dim"), ("electra", "embedding_size")] {
+            let dir = edited(folder, |_, config| drop(config.insert(field.to_owned(), json!(0))));
+            refused(folder, &dir, Code::ModelUnsupported, &["config.json", field, "is 0, expected 1 to"]).await;
+        }
+    }
+}
+
+async_test! {
+    async fn a_classifier_of_projected_states_is_refused_by_its_class() {
+        let dir = edited("opt-projected", |header, config| {
+            config.insert("architectures".to_owned(), json!(["OPTForSequenceClassification"]));
+            header.insert("score.weight".to_owned(), json!({"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}));
+        });
+        let session = describe(&dir).await.unwrap();
+        assert!(session.published_classifier().await.unwrap().is_none());
+        let error = session.model.spec().head().err().unwrap();
+        assert_eq!(error.code(), Code::ModelUnsupported);
+        assert!(error.message().contains("OPTForSequenceClassification") && error.message().contains("score.weight"), "{error}");
+    }
+}
+
+async_test! {
     async fn a_tied_table_has_either_name() {
         for (folder, embedding, head) in [
             ("bert", "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),

@@ -35,6 +35,22 @@ pub(super) fn from_metadata(parameters: &Hyperparameters<'_>) -> Result<Option<J
     }
 }
 
+/// The factor that the metadata divides all frequencies by, in addition to the divisors in the tensor `divisors`. llama.cpp applies
+/// both.
+fn common_divisor(parameters: &Hyperparameters<'_>, divisors: &str) -> Result<f32> {
+    let Some(scaling) = from_metadata(parameters)? else { return Ok(1.0) };
+    if scaling["rope_type"] != "linear" {
+        bail!(
+            ModelUnsupported,
+            "{}: `{}`: expected none or linear beside `{divisors}`, found {}",
+            parameters.file(),
+            parameters.key("rope.scaling.type"),
+            scaling["rope_type"]
+        );
+    }
+    Ok(scaling["factor"].as_f64().unwrap_or(1.0) as f32)
+}
+
 /// YaRN. Changes that llama.cpp allows beyond Hugging Face's fields are rejected.
 fn yarn(parameters: &Hyperparameters<'_>, factor: f32) -> Result<Json> {
     for key in ["rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_ext_factor"] {
@@ -88,6 +104,11 @@ pub(super) fn from_factors(
     parameters: &Hyperparameters<'_>,
     mut factors: BTreeMap<String, Vec<f32>>,
 ) -> Result<Json> {
+    // The type of such files is "longrope" or absent.
+    if parameters.opt_str("rope.scaling.type")? != Some("longrope") {
+        let divisor = common_divisor(parameters, "rope_factors_short.weight")?;
+        factors.values_mut().flatten().for_each(|factor| *factor *= divisor);
+    }
     let mut take = |name: &str| factors.remove(&format!("rope_factors_{name}.weight")).unwrap_or_default();
     let mut scaling = json!({
         "rope_type": "longrope", "short_factor": take("short"), "long_factor": take("long"),
@@ -102,6 +123,7 @@ pub(super) fn from_factors(
 /// only in the factor (8 or 32), which is the divisor of the lowest frequency. They are recognized by computing all divisors from
 /// it. Other divisors are described as LongRoPE's, with the same factors for short and long texts.
 pub(super) async fn from_divisors(
+    parameters: &Hyperparameters<'_>,
     parts: &[Rc<dyn ByteSource>],
     tensor: TensorInfo,
     head_dim: u32,
@@ -116,14 +138,16 @@ pub(super) async fn from_divisors(
             tensor.elements()
         );
     }
-    let factors = factors(parts, tensor).await?;
+    let mut factors = factors(parts, tensor).await?;
     if let Some(found) = factors.iter().find(|factor| !factor.is_finite() || **factor <= 0.0) {
         bail!(FileCorrupt, "{file}: `rope_freqs.weight`: expected factors of more than 0, found {found}");
     }
     // Divisors of 1 change nothing.
     if factors.iter().all(|factor| *factor == 1.0) {
-        return Ok(None);
+        return from_metadata(parameters);
     }
+    let divisor = common_divisor(parameters, "rope_freqs.weight")?;
+    factors.iter_mut().for_each(|factor| *factor *= divisor);
     Ok(Some(published_llama3(&factors, head_dim, theta).unwrap_or_else(|| {
         json!({
             "rope_type": "longrope", "short_factor": factors, "long_factor": factors, "attention_factor": 1.0,

@@ -9,6 +9,7 @@ use crate::format::source::MemorySource;
 use crate::future::LocalFuture;
 
 mod malformed;
+mod used;
 
 /// A GGUF file that a test builds.
 #[derive(Clone, Default)]

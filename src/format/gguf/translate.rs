@@ -120,7 +120,7 @@ pub(super) async fn translate(
 
     let theta = theta(&parameters)?;
     let scaling = match divisors {
-        Some(tensor) => rope::from_divisors(parts, tensor, sizes.head_dim, theta).await?,
+        Some(tensor) => rope::from_divisors(&parameters, parts, tensor, sizes.head_dim, theta).await?,
         None if !factors.is_empty() => Some(rope::from_factors(&parameters, factors)?),
         None => rope::from_metadata(&parameters)?,
     };
@@ -130,6 +130,9 @@ pub(super) async fn translate(
     }
     Ok((Config::from_fields(file, fields), translated))
 }
+
+/// The hyperparameter with the number of tokens that a token sees in layers with a window.
+const WINDOW: &str = "attention.sliding_window";
 
 /// Hyperparameters that change what a model computes, each with the value at which it changes nothing.
 const NEUTRAL: [(&str, f32); 8] = [
@@ -156,12 +159,11 @@ fn refuse_unread(parameters: &Hyperparameters<'_>, architecture: &Architecture) 
             bail!(ModelUnsupported, "{file}: `{key}` is {found}, which is not implemented for {name}");
         }
     }
-    let window = "attention.sliding_window";
-    if !is_read(window)
-        && let Some(found) = parameters.opt_u32(window)?
+    if !is_read(WINDOW)
+        && let Some(found) = parameters.opt_u32(WINDOW)?
         && (1..parameters.u32("context_length")?).contains(&found)
     {
-        let (key, name) = (parameters.key(window), architecture.name);
+        let (key, name) = (parameters.key(WINDOW), architecture.name);
         bail!(ModelUnsupported, "{file}: `{key}` is {found}, which is not implemented for {name}");
     }
     if parameters.opt_bool("attention.causal")? == Some(false) {
@@ -303,7 +305,9 @@ fn config(
         // Integers, such as a window, remain integers.
         let number = match parameters.metadata.value(&parameters.key(key)) {
             Some(super::Value::Unsigned(_) | super::Value::Signed(_)) => {
-                parameters.opt_u32(key)?.map(|n| json!(n))
+                // The converter writes 0 for a model without a window, whose configuration has null.
+                let absent = |n: u32| n == 0 && key == &WINDOW;
+                parameters.opt_u32(key)?.map(|n| if absent(n) { Json::Null } else { json!(n) })
             }
             _ => parameters.opt_f32(key)?.map(|x| json!(x)),
         };
@@ -315,7 +319,7 @@ fn config(
         set(field, value);
     }
     // A llama with a window is a Mistral, which llama.cpp's converter names llama.
-    if architecture.name == "llama" && parameters.opt_u32("attention.sliding_window")?.is_some() {
+    if architecture.name == "llama" && parameters.opt_u32(WINDOW)?.is_some_and(|n| n > 0) {
         set("model_type", json!("mistral"));
         set("architectures", json!(["MistralForCausalLM"]));
     }

@@ -46,6 +46,27 @@ impl Adapter {
         Ok(Adapter { name: name.to_owned(), config, file, checkpoint })
     }
 
+    /// The adapter with the names that the layers have in a base model. `peft` names those of a model without a head, such as one
+    /// of `AutoModel`, without the prefix that they have in a model with a head: `layers.0` instead of `model.layers.0`.
+    pub fn with_names_of(self, base: &Base) -> Adapter {
+        let prefix = base.linears.first().and_then(|module| module.path.split_once('.'));
+        let Some(prefix) = prefix.map(|(first, _)| format!("{first}.")) else { return self };
+        let mut bare = base.linears.iter().filter_map(|module| module.path.strip_prefix(&prefix));
+        if base.linears.iter().any(|module| self.adapts(&module.path)) || !bare.any(|path| self.adapts(path))
+        {
+            return self;
+        }
+        let renamed = |name: &str| Some(format!("{ROOT}{prefix}{}", name.strip_prefix(ROOT).unwrap_or(name)));
+        Adapter { checkpoint: self.checkpoint.renamed(renamed), ..self }
+    }
+
+    /// Whether the file has factors of the layer with this path.
+    fn adapts(&self, path: &str) -> bool {
+        let prefix = format!("{ROOT}{path}.lora_");
+        let first = self.checkpoint.tensors.range(prefix.clone()..).next();
+        first.is_some_and(|(name, _)| name.starts_with(&prefix))
+    }
+
     /// The linear layers of the base model that the adapter adapts, in the model's order; empty for a prefix. This also checks that
     /// every tensor of the file belongs to the model and has the right shape.
     ///
@@ -56,15 +77,8 @@ impl Adapter {
     pub fn modules(&self, base: &Base) -> Result<Vec<Module>> {
         let modules = match &self.config.method {
             Method::Lora(lora) => {
-                let adapted = |module: &&Module| {
-                    let prefix = format!("{ROOT}{}.lora_", module.path);
-                    self.checkpoint
-                        .tensors
-                        .range(prefix.clone()..)
-                        .next()
-                        .is_some_and(|t| t.0.starts_with(&prefix))
-                };
-                let modules: Vec<Module> = base.linears.iter().filter(adapted).cloned().collect();
+                let adapted = base.linears.iter().filter(|module| self.adapts(&module.path));
+                let modules: Vec<Module> = adapted.cloned().collect();
                 if modules.is_empty() {
                     let first = self.checkpoint.tensors.keys().next().map_or("nothing", String::as_str);
                     bail!(

@@ -84,6 +84,31 @@ fn both_methods_come_back_as_they_were_written() {
     }
 }
 
+/// `peft` names the layers of `AutoModel` without the prefix of a model with a head.
+#[test]
+fn an_adapter_of_a_model_without_a_head_gets_the_names_of_one_with_a_head() {
+    let config = LORA.replace("CAUSAL_LM", "FEATURE_EXTRACTION");
+    let base = base();
+    let modules = [base.linears[0].clone(), base.linears[2].clone()];
+    let bare = modules.clone().map(|module| Module { path: module.path.replacen("m.", "", 1), ..module });
+    let method = AdapterConfig::parse(CONFIG_FILE, config.as_bytes()).unwrap().method;
+    let file = weights(&tensors(&method, &bare).unwrap());
+    let adapter = block_on(Adapter::open(&dir(&config, file.clone()))).unwrap().with_names_of(&base);
+    assert_eq!(adapter.modules(&base).unwrap(), modules);
+    let list = tensors(&method, &modules).unwrap();
+    for (tensor, right) in list.iter().zip(values(&list)) {
+        assert_eq!(block_on(adapter.read(tensor)).unwrap(), right);
+    }
+    // A model with other layers is still another model.
+    let other = Base { linears: vec![Module { path: "m.9.q".to_owned(), ..modules[0].clone() }], ..base };
+    let adapter = block_on(Adapter::open(&dir(&config, file))).unwrap().with_names_of(&other);
+    refused(
+        adapter.modules(&other),
+        Code::InvalidArgument,
+        &["another model", "base_model.model.0.q.lora_A.weight"],
+    );
+}
+
 #[test]
 fn a_prefix_has_keys_and_values_side_by_side() {
     let config = AdapterConfig::parse(CONFIG_FILE, PREFIX.as_bytes()).unwrap();

@@ -28,8 +28,12 @@ pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
     let norm = NormKind::layer(1e-12);
     let activation = activation(config, "activation", "gelu")?;
 
-    // Checkpoints saved from the base model without a head lack the prefix.
-    let mut tensors = TensorList::new(&[("distilbert.", "")]);
+    // Checkpoints saved from the base model without a head lack the prefix, and some have the names of TensorFlow's norms.
+    let mut tensors = TensorList::new(&[
+        ("distilbert.", ""),
+        ("LayerNorm.weight", "LayerNorm.gamma"),
+        ("LayerNorm.bias", "LayerNorm.beta"),
+    ]);
     let token_table = tensors.matrix("distilbert.embeddings.word_embeddings.weight", vocabulary, hidden);
     let table = tensors.matrix("distilbert.embeddings.position_embeddings.weight", positions, hidden);
     let embedding_norm = tensors.norm("distilbert.embeddings.LayerNorm", norm, hidden);

@@ -188,9 +188,12 @@ fn name_tied_table(spec: &mut ModelSpec) {
 /// Checks that the sizes fit together, and that kernels can index them with 32 bits.
 fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
     let name = config.name();
+    // The families with embeddings of another width than the hidden states have a field for it.
+    let width_field = ["word_embed_proj_dim", "embedding_size"].into_iter().find(|field| config.has(field));
     let positive = [
         ("vocab_size", spec.vocabulary),
         ("hidden_size", spec.hidden),
+        (width_field.unwrap_or("hidden_size"), spec.tensors.as_slice()[spec.embedding.tokens].width),
         ("num_attention_heads", spec.heads),
         ("num_key_value_heads", spec.kv_heads),
         ("head_dim", spec.head_dim),

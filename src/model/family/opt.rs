@@ -74,7 +74,8 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
         parallel_residual: false,
         final_norm,
         head: Ok(HeadSpec { projection: head_projection, ..HeadSpec::of(head_table) }),
-        classifier: Some(ClassifierSpec::last_token("OPTForSequenceClassification")),
+        // The class of transformers scores the narrower states behind `project_out`, which is not implemented.
+        classifier: (!projected).then(|| ClassifierSpec::last_token("OPTForSequenceClassification")),
         tensors,
     })
 }

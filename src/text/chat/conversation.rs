@@ -21,6 +21,9 @@ const MEDIA: [&str; 8] =
 const DECIDED: [&str; 5] =
     ["messages", "add_generation_prompt", "continue_final_message", "tokenize", "chat_template"];
 
+/// The field that says whether an answer is trained on: 1, or 0 if it is only read.
+pub(super) const WEIGHT: &str = "weight";
+
 /// One turn of a conversation: an object with a `role` and any other fields, all of which the
 /// template may read. As in Hugging Face, a field that is null counts as absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +44,11 @@ impl Message {
     /// Whether the turn belongs to the model.
     pub fn is_answer(&self) -> bool {
         self.get("role").is_some_and(|role| role.as_str() == Some("assistant"))
+    }
+
+    /// Whether the turn belongs to the model and is trained on. In OpenAI's layout, an answer with the `weight` 0 is only read.
+    pub(crate) fn is_learned(&self) -> bool {
+        self.is_answer() && self.get(WEIGHT).and_then(number) != Some(0.0)
     }
 
     /// A field's value, if the turn has it.
@@ -100,6 +108,11 @@ impl TryFrom<Value> for Message {
         match message.get("role") {
             Some(role) if role.as_str().is_some_and(|role| !role.is_empty()) => {}
             other => bail!(DataInvalid, ", `role`: expected a string, found {}", found(other.as_ref())),
+        }
+        if let Some(weight) = message.get(WEIGHT).filter(|_| message.is_answer())
+            && !number(weight.clone()).is_some_and(|weight| weight == 0.0 || weight == 1.0)
+        {
+            bail!(DataInvalid, ", `weight`: expected 0 or 1, found {}", describe(&weight));
         }
         match message.get("content") {
             None if message.fields().len() < 2 => {
@@ -203,6 +216,9 @@ impl Conversation {
                 "expected a message whose role is assistant to learn from, found none among {}",
                 self.messages.len() - self.prompt
             );
+        }
+        if !self.messages.iter().skip(self.prompt).any(Message::is_learned) {
+            bail!(DataInvalid, "expected an answer to learn from, found only answers whose `weight` is 0");
         }
         Ok(self)
     }
@@ -335,6 +351,11 @@ fn called(value: &Value) -> Result<Value> {
     let wrapped = |call: Value| Value::from_pairs([("type", Value::from("function")), ("function", call)]);
     let calls: Vec<Value> = calls.into_iter().map(wrapped).collect();
     Ok(Value::from_pairs([("role", Value::from("assistant")), ("tool_calls", Value::from(calls))]))
+}
+
+/// The value as a number, if it is one.
+fn number(value: Value) -> Option<f64> {
+    if value.kind() == ValueKind::Number { f64::try_from(value).ok() } else { None }
 }
 
 fn found(value: Option<&Value>) -> String {

@@ -15,6 +15,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Value};
 use serde_json::Value as Json;
 
+use self::conversation::WEIGHT;
 pub use self::conversation::{Conversation, Message, Variables};
 use self::engine::Raised;
 pub(crate) use self::value::parse;
@@ -176,11 +177,12 @@ impl ChatTemplate {
         Ok(text)
     }
 
-    /// The fields of the messages and the variables of a row that no template mentions.
+    /// The fields of the messages and the variables of a row that neither a template mentions nor the training reads.
     pub fn unread(&self, conversation: &Conversation) -> Vec<String> {
         let fields = conversation.messages.iter().flat_map(Message::fields);
         let names = fields.chain(conversation.variables.keys().cloned());
-        let mut unread: Vec<String> = names.filter(|name| !source::mentions(&self.source, name)).collect();
+        let mut unread: Vec<String> =
+            names.filter(|name| !source::mentions(&self.source, name) && name != WEIGHT).collect();
         unread.sort();
         unread.dedup();
         unread

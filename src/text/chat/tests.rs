@@ -83,7 +83,7 @@ fn a_fault_of_a_template_is_told_with_its_line() {
 fn fields_that_no_template_reads_are_named() {
     let template = "{{ messages[0].content }}{% if tools %}{% endif %}{{ messages[0].role }}";
     let template = ChatTemplate::new("a.jinja", template, Vec::new()).unwrap();
-    let row = r#"{"messages":[{"role":"user","content":"x","name":"n","tool":1}],"tools":[],"id":7,"content_id":8}"#;
+    let row = r#"{"messages":[{"role":"user","content":"x","name":"n","tool":1,"weight":0}],"tools":[],"id":7,"content_id":8}"#;
     assert_eq!(template.unread(&Conversation::from_json(row).unwrap()), ["content_id", "id", "name", "tool"]);
 }
 

@@ -53,7 +53,7 @@ impl<'t> ChatEncoder<'t> {
         let messages = conversation.messages.as_slice();
         let render = |messages, prompt| self.template.render(messages, &conversation.variables, prompt);
         let answers: Vec<usize> =
-            (conversation.prompt..messages.len()).filter(|&i| messages[i].is_answer()).collect();
+            (conversation.prompt..messages.len()).filter(|&i| messages[i].is_learned()).collect();
         let Some(&last) = answers.last() else {
             bail!(DataInvalid, "field `messages`: expected a message whose role is assistant, found none");
         };

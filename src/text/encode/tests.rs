@@ -262,6 +262,32 @@ fn only_the_assistants_turns_are_scored() {
     assert!(chat(&t, TURNS, 1, &turns).is_err());
 }
 
+/// OpenAI's layout: an answer with the weight 0 is only read.
+#[test]
+fn answers_without_weight_are_not_scored() {
+    let t = gpt(true, true);
+    let learned = |messages: &str| {
+        let template = ChatTemplate::new("a.jinja", TURNS, Vec::new()).unwrap();
+        let conversation = Conversation::from_json(messages).unwrap();
+        let examples = ChatEncoder::new(&t, &template, 99).unwrap().encode(&conversation)?;
+        assert_eq!(examples.len(), 1);
+        Ok::<_, crate::error::Error>(
+            examples[0].targets.iter().map(|x| spell(&t, &[x.label])).collect::<Vec<_>>().join(" "),
+        )
+    };
+    let with = |first: &str, second: &str| {
+        learned(&format!(
+            r#"[{{"role":"user","content":"No","weight":0}},{{"role":"assistant","content":"great"{first}}},
+                {{"role":"user","content":"so"}},{{"role":"assistant","content":"bad"{second}}}]"#
+        ))
+    };
+    assert_eq!(with("", "").unwrap(), "great <|end|> bad <|end|>");
+    assert_eq!(with(r#","weight":1"#, r#","weight":null"#).unwrap(), "great <|end|> bad <|end|>");
+    assert_eq!(with(r#","weight":0"#, r#","weight":1"#).unwrap(), "bad <|end|>");
+    assert_eq!(with("", r#","weight":0.0"#).unwrap(), "great <|end|>");
+    assert_eq!(with(r#","weight":0"#, r#","weight":0"#).unwrap_err().code(), Code::DataInvalid);
+}
+
 #[test]
 fn turns_that_are_rewritten_later_are_examples_of_their_own() {
     let t = gpt(false, false);

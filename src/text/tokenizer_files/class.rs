@@ -196,6 +196,15 @@ pub(super) fn choose(class: Option<&str>, model_type: Option<&str>) -> Result<&'
     Ok(rule)
 }
 
+/// The rule of the class that transformers uses for a `tokenizer.json`, if it is a class of its own. A class without `tokenizer_class`
+/// follows from the model's type.
+pub(super) fn of_tokenizer_json(class: Option<&str>, model_type: Option<&str>) -> Option<&'static Rule> {
+    match class {
+        Some(name) => named(name),
+        None => choose(None, model_type).ok(),
+    }
+}
+
 impl Rule {
     /// The token of a role.
     pub(super) fn role(&self, declared: &Declared, role: &str) -> Option<AddedToken> {

@@ -125,6 +125,11 @@ impl Declared {
         self.config.get("tokenizer_class")?.as_str()
     }
 
+    /// Whether the configuration has a setting, even if it is null.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.config.contains_key(key)
+    }
+
     /// A Boolean setting.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use tokenizers::ModelWrapper;
 
 use super::charsmap;
 use crate::error::{Result, bail, err};
@@ -10,13 +11,21 @@ use crate::error::{Result, bail, err};
 /// Maximum token id. It is far above any real id and far below any value that could overflow.
 pub(super) const MAX_ID: u64 = 1 << 24;
 
-/// Parses a `tokenizer.json`, and disables its truncation and padding.
+/// Parses a `tokenizer.json`, and disables its truncation, its padding, and the dropout of merges, which would split the same text
+/// differently each time.
 pub(crate) fn parse(bytes: &[u8], file_name: &str) -> Result<tokenizers::Tokenizer> {
     probe(bytes, file_name)?;
     let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
         .map_err(|e| err!(FileCorrupt, "{file_name}: expected a tokenizer, found: {e}"))?;
     inner.with_truncation(None).map_err(|e| err!(FileCorrupt, "{file_name}: {e}"))?;
     inner.with_padding(None);
+    if let ModelWrapper::BPE(bpe) = inner.get_model()
+        && bpe.dropout.is_some()
+    {
+        let mut bpe = bpe.clone();
+        bpe.dropout = None;
+        inner.with_model(bpe);
+    }
     Ok(inner)
 }
 

@@ -62,6 +62,7 @@ pub(super) fn build(of: TokenizerFiles<'_>) -> Result<Option<Built>> {
     let declared = Declared::read(files)?;
     let rule = class::choose(declared.class().or(of.class), of.model_type)?;
     let (mut inner, source, own) = pipeline::build(rule, files, &declared)?;
+    inner.set_encode_special_tokens(declared.flag("split_special_tokens")?.unwrap_or(false));
     let roles: Vec<AddedToken> = ROLES.into_iter().filter_map(|role| rule.role(&declared, role)).collect();
     add_tokens(&mut inner, &declared, &roles, &own)?;
     frame::add(rule, &mut inner, &declared)?;
@@ -76,10 +77,12 @@ pub(super) fn build(of: TokenizerFiles<'_>) -> Result<Option<Built>> {
 /// `file-corrupt`, naming the file and the field.
 pub(super) fn complete(
     inner: &mut tokenizers::Tokenizer,
-    files: &BTreeMap<String, Vec<u8>>,
+    of: TokenizerFiles<'_>,
 ) -> Result<(Option<String>, Option<String>)> {
-    let declared = Declared::read(files)?;
-    pipeline::override_settings(inner, &declared)?;
+    let declared = Declared::read(of.files)?;
+    let rule = class::of_tokenizer_json(declared.class().or(of.class), of.model_type);
+    pipeline::override_settings(inner, &declared, rule.map(|rule| rule.class))?;
+    inner.set_encode_special_tokens(declared.flag("split_special_tokens")?.unwrap_or(false));
     let defaults = declared.class().and_then(class::named).map_or(&[][..], |rule| rule.defaults);
     let role = |role: &str| {
         let default = default_of(defaults, role).filter(|text| inner.token_to_id(text).is_some());

@@ -282,18 +282,28 @@ fn replace(
 }
 
 /// Applies the settings in `tokenizer_config.json` to the parts of a `tokenizer.json`. transformers does the same when it opens
-/// such a directory.
-pub(super) fn override_settings(inner: &mut Tokenizer, declared: &Declared) -> Result<()> {
+/// such a directory. If it uses a class of its own, it also overrides the parts with the class's default for a setting that is not
+/// in the file.
+pub(super) fn override_settings(
+    inner: &mut Tokenizer,
+    declared: &Declared,
+    class: Option<Class>,
+) -> Result<()> {
     if let Some(NormalizerWrapper::BertNormalizer(bert)) = inner.get_normalizer() {
         let mut bert = *bert;
+        if class == Some(Class::Bert) {
+            (bert.lowercase, bert.strip_accents, bert.handle_chinese_chars) = (true, None, true);
+        }
         bert.lowercase = declared.flag("do_lower_case")?.unwrap_or(bert.lowercase);
         bert.strip_accents = declared.flag("strip_accents")?.or(bert.strip_accents);
         bert.handle_chinese_chars =
             declared.flag("tokenize_chinese_chars")?.unwrap_or(bert.handle_chinese_chars);
         inner.with_normalizer(Some(bert));
     }
+    let has_default = matches!(class, Some(Class::Gpt2 | Class::GptNeoX | Class::Roberta));
+    let default = (has_default && !declared.has("add_prefix_space")).then_some(false);
     if let (Some(PreTokenizerWrapper::ByteLevel(bytes)), Some(add_prefix_space)) =
-        (inner.get_pre_tokenizer(), declared.flag("add_prefix_space")?)
+        (inner.get_pre_tokenizer(), declared.flag("add_prefix_space")?.or(default))
     {
         let bytes = bytes.add_prefix_space(add_prefix_space);
         inner.with_pre_tokenizer(Some(bytes));

@@ -100,6 +100,75 @@ fn special_tokens_have_one_source() {
     assert_eq!(tokens, [pair("bos_token", "<s>"), pair("eos_token", "</e>"), pair("unk_token", "<unk>")]);
 }
 
+/// The tokens of a text with a `tokenizer.json` that has these parts beside a `tokenizer_config.json`.
+fn tokens_of(json: &str, config: &str, model_type: &str, text: &str) -> String {
+    let list = [("tokenizer.json", json), ("tokenizer_config.json", config)];
+    let tokenizer = open(&list, Some(model_type)).unwrap().unwrap();
+    let ids = tokenizer.encode(text, false).unwrap();
+    ids.iter().map(|id| tokenizer.id_to_token(*id).unwrap()).collect::<Vec<_>>().join(" ")
+}
+
+/// As transformers 4.57 and 5.24 tokenize with the same files.
+#[test]
+fn a_class_overrides_tokenizer_json_with_its_defaults() {
+    let word_pieces = r###"{"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":false,
+        "lowercase":false},"pre_tokenizer":{"type":"BertPreTokenizer"},"model":{"type":"WordPiece","unk_token":"[UNK]",
+        "continuing_subword_prefix":"##","max_input_chars_per_word":100,
+        "vocab":{"[UNK]":0,"hello":1,"Hello":2,"creme":3,"crème":4}},"added_tokens":[]}"###;
+    let text = "Hello crème";
+    for (config, model_type, expected) in [
+        (r#"{"tokenizer_class":"BertTokenizer"}"#, "bert", "hello creme"),
+        (r#"{"tokenizer_class":"ElectraTokenizerFast","strip_accents":null}"#, "electra", "hello creme"),
+        (r#"{"tokenizer_class":"DistilBertTokenizer","do_lower_case":false}"#, "distilbert", "Hello crème"),
+        (r#"{"tokenizer_class":"BertTokenizer","strip_accents":false}"#, "bert", "hello crème"),
+        (r#"{}"#, "bert", "hello creme"),
+        (r#"{"tokenizer_class":"PreTrainedTokenizerFast"}"#, "bert", "Hello crème"),
+        (r#"{}"#, "modernbert", "Hello crème"),
+    ] {
+        assert_eq!(tokens_of(word_pieces, config, model_type, text), expected, "{config} {model_type}");
+    }
+    let bytes = r#"{"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
+        "model":{"type":"BPE","vocab":{"Ġ":0,"h":1,"i":2},"merges":[]},"added_tokens":[]}"#;
+    for (config, model_type, expected) in [
+        (r#"{"tokenizer_class":"RobertaTokenizerFast"}"#, "roberta", "h i"),
+        (r#"{"tokenizer_class":"GPT2Tokenizer"}"#, "gpt2", "h i"),
+        (r#"{"tokenizer_class":"RobertaTokenizer","add_prefix_space":true}"#, "roberta", "Ġ h i"),
+        (r#"{"tokenizer_class":"RobertaTokenizer","add_prefix_space":null}"#, "roberta", "Ġ h i"),
+        (r#"{}"#, "roberta", "h i"),
+        (r#"{"tokenizer_class":"PreTrainedTokenizerFast"}"#, "roberta", "Ġ h i"),
+    ] {
+        assert_eq!(tokens_of(bytes, config, model_type, "hi"), expected, "{config} {model_type}");
+    }
+}
+
+#[test]
+fn special_tokens_in_a_text_are_split_if_the_configuration_says_so() {
+    let json = r#"{"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true},
+        "model":{"type":"BPE","vocab":{"<":0,"s":1,">":2,"a":3,"<s>":4},"merges":[]},"added_tokens":[{"id":4,"content":"<s>",
+        "single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]}"#;
+    for (config, expected) in [
+        (r#"{}"#, "<s> a"),
+        (r#"{"split_special_tokens":false}"#, "<s> a"),
+        (r#"{"split_special_tokens":true}"#, "< s > a"),
+    ] {
+        assert_eq!(tokens_of(json, config, "llama", "<s>a"), expected, "{config}");
+    }
+    let vocab = r#"{"<":0,"s":1,">":2,"a":3}"#;
+    let config = r#"{"split_special_tokens":true,"bos_token":"<s>"}"#;
+    let list = [("vocab.json", vocab), ("merges.txt", "#version: 0.2\n"), ("tokenizer_config.json", config)];
+    let tokenizer = open(&list, Some("opt")).unwrap().unwrap();
+    assert_eq!(tokenizer.encode("<s>a", false).unwrap(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_text_is_always_split_in_the_same_way() {
+    let json = r#"{"model":{"type":"BPE","dropout":0.5,"vocab":{"a":0,"b":1,"ab":2,"abab":3},"merges":["a b","ab ab"]},
+        "added_tokens":[]}"#;
+    for _ in 0..20 {
+        assert_eq!(tokens_of(json, "{}", "llama", "abababab"), "abab abab");
+    }
+}
+
 fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while value >= 0x80 {

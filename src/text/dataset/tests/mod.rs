@@ -123,6 +123,22 @@ fn every_field_of_a_conversation_is_kept_in_its_order() {
 const PLAIN_CHAT: u64 = 2_108_853_647_092_186_703;
 
 #[test]
+fn weights_of_answers_are_0_or_1() {
+    for (weight, says) in [
+        ("0.5", "row 1, field `messages`, message 1, `weight`: expected 0 or 1, found the number 0.5"),
+        ("true", "`weight`: expected 0 or 1, found true"),
+        ("0", "found only answers whose `weight` is 0"),
+    ] {
+        let row = format!(r#"{{"messages":[{{"role":"assistant","content":"b","weight":{weight}}}]}}"#);
+        let error = read("a.jsonl", row.as_bytes()).unwrap_err();
+        assert!(error.code() == Code::DataInvalid && error.message().contains(says), "{error}");
+    }
+    // The weight of another message says nothing, since only answers are learned.
+    let row = r#"{"messages":[{"role":"user","content":"a","weight":0.5},{"role":"assistant","content":"b","weight":1}]}"#;
+    assert!(read("a.jsonl", row.as_bytes()).is_ok());
+}
+
+#[test]
 fn rows_in_the_layouts_of_other_projects() {
     let shared = r#"{"conversations":[{"from":"human","value":"a"},{"from":"function_call","value":"{\"name\":\"f\",\"arguments\":{}}"},{"from":"observation","value":"7"},{"from":"gpt","value":"b","weight":1}],"system":"s"}"#;
     let expected = r#"[{"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":{}}}]},{"role":"tool","content":"7"},{"role":"assistant","content":"b","weight":1}]}]"#;
