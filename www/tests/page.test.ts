@@ -142,6 +142,22 @@ test('a run is stopped, measured, and continued', { timeout: LONG }, async () =>
   await context.close();
 });
 
+test('after a test that is skipped, the training can be stopped', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  await loadModel(page);
+  await useSample(page);
+  await trainDeeply(page);
+  await startTraining(page);
+  await page.getByRole('button', { name: 'Skip this test' }).click();
+  await page.getByRole('button', { name: 'Pause' }).waitFor({ timeout: LONG });
+  const stop = page.getByRole('button', { name: 'Stop', exact: true });
+  expect(await stop.isEnabled()).toBe(true);
+  await stop.click();
+  await page.locator('#train-pause').waitFor({ state: 'hidden', timeout: LONG });
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 test('pasted examples: label words, problems by row, and a wrong setting', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadModel(page);
