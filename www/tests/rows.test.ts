@@ -197,6 +197,22 @@ test('a part of each label is held out, the same each time', () => {
   expect(split(rows, 0, 400).heldOut).toEqual([]);
 });
 
+test('copies of a text are on one side of the measurement, and are mentioned', () => {
+  // Each text is there three or four times, with small differences and with any label.
+  const spellings = [(text: string) => text, (text: string) => ` ${text.toUpperCase()}`, (text: string) => text.replace(' ', '\n  ')];
+  const rows = Array.from({ length: 140 }, (_, at): Row => ({ text: spellings[at % 3]?.(`text ${at % 40}`) ?? '', label: ['x', 'y'][(at * 7) % 3 % 2] ?? '' }));
+  const { train, heldOut } = split(rows, 0.2, 400);
+  const texts = (of: readonly Row[]): Set<string> => new Set(of.map(({ text }) => text.trim().toLowerCase().replace(/\s+/, ' ')));
+  expect([...texts(heldOut)].filter((text) => texts(train).has(text))).toEqual([]);
+  expect(heldOut.length).toBeGreaterThan(20);
+  expect(heldOut.length).toBeLessThan(34);
+  expect(counted(rows, []).said[0]).toBe('40 texts appear more than once. A text is measured only by a model that has learned none of its copies.');
+  expect(counted([{ text: 'a', label: 'x' }, { text: 'A ', label: 'y' }], []).said).toContain('1 text has different labels in different places.');
+  // Many copies of few texts: a single one of them is more than the share.
+  const few = Array.from({ length: 60 }, (_, at): Row => ({ text: `${at % 6}`, label: at % 6 < 3 ? 'x' : 'y' }));
+  expect(split(few, 0.1, 400)).toMatchObject({ heldOut: { length: 20 }, train: { length: 40 } });
+});
+
 test.each([
   [['x', 'x'], 'All of them have the label “x”.'],
   [[], 'None of them has a label.'],

@@ -49,6 +49,8 @@ export const examples: Texts['examples'] = {
   remove: 'Entfernen',
   columnsFound: (text: string, label: string) => `Der Text steht in der Spalte „${text}“, die Kategorie in „${label}“.`,
   oneLabel: (labels: readonly string[]) => `${labels.map((label) => `„${label}“`).join(' und ')} zählen als eine Kategorie.`,
+  copies: (texts: number) => `${plural(texts, 'Text kommt', 'Texte kommen')} mehrfach vor. Ein Text wird nur mit einem Modell gemessen, das keine seiner Kopien gelernt hat.`,
+  contradict: (texts: number) => `${plural(texts, 'Text hat', 'Texte haben')} an verschiedenen Stellen verschiedene Kategorien.`,
   unlabeled: (texts: number) => `${plural(texts, 'Text', 'Texte')} ohne Kategorie. Schreib mindestens zwei Kategorien auf und tippe dann für jeden Text eine an.`,
   labeled: (done: number, all: number) => `${count(done)} von ${plural(all, 'Text', 'Texten')} zugeordnet. Texte ohne Kategorie werden weggelassen.`,
   removeIt: (text: string) => `„${text}“ entfernen`,

@@ -48,6 +48,8 @@ export const examples = {
   remove: 'Remove',
   columnsFound: (text: string, label: string) => `The text is in the column “${text}” and the label in “${label}”.`,
   oneLabel: (labels: readonly string[]) => `${labels.map((label) => `“${label}”`).join(' and ')} are treated as one label.`,
+  copies: (texts: number) => `${plural(texts, 'text appears', 'texts appear')} more than once. A text is measured only by a model that has learned none of its copies.`,
+  contradict: (texts: number) => `${plural(texts, 'text has', 'texts have')} different labels in different places.`,
   unlabeled: (texts: number) => `${plural(texts, 'text')} without labels. Write at least two labels, then tap one for each text.`,
   labeled: (done: number, all: number) => `${count(done)} of ${plural(all, 'text')} labeled. Those without a label are left out.`,
   removeIt: (text: string) => `Remove “${text}”`,

@@ -49,6 +49,8 @@ export const examples: Texts['examples'] = {
   remove: 'Quitar',
   columnsFound: (text: string, label: string) => `El texto está en la columna «${text}» y la etiqueta, en «${label}».`,
   oneLabel: (labels: readonly string[]) => `${labels.map((label) => `«${label}»`).join(', ')}: cuentan como una sola etiqueta.`,
+  copies: (texts: number) => `${plural(texts, 'texto aparece', 'textos aparecen')} más de una vez. Cada texto se mide solo con un modelo que no ha aprendido ninguna de sus copias.`,
+  contradict: (texts: number) => `${plural(texts, 'texto tiene', 'textos tienen')} etiquetas distintas en distintos lugares.`,
   unlabeled: (texts: number) => `${plural(texts, 'texto', 'textos')} sin etiqueta. Escribe al menos dos etiquetas y luego toca una para cada texto.`,
   labeled: (done: number, all: number) => `${count(done)} de ${plural(all, 'texto', 'textos')} con etiqueta. Los que no tengan se dejan fuera.`,
   removeIt: (text: string) => `Quitar «${text}»`,

@@ -49,6 +49,8 @@ export const examples: Texts['examples'] = {
   remove: '削除',
   columnsFound: (text: string, label: string) => `文章は「${text}」の列、ラベルは「${label}」の列にあります。`,
   oneLabel: (labels: readonly string[]) => `${labels.map((label) => `「${label}」`).join('と')}は同じラベルとして扱います。`,
+  copies: (texts: number) => `重複している文章が${count(texts)}件あります。どの文章も、同じ文章を学習していないモデルで確かめます。`,
+  contradict: (texts: number) => `${count(texts)}件の文章には、場所によって異なるラベルが付いています。`,
   unlabeled: (texts: number) => `ラベルのない文章が${count(texts)}件あります。ラベルを2つ以上書き、文章ごとに1つタップしてください。`,
   labeled: (done: number, all: number) => `${count(all)}件中${count(done)}件にラベルを付けました。ラベルのない文章は使いません。`,
   removeIt: (text: string) => `「${text}」を削除`,

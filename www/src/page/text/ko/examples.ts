@@ -49,6 +49,8 @@ export const examples: Texts['examples'] = {
   remove: '빼기',
   columnsFound: (text: string, label: string) => `글은 “${text}” 열에, 라벨은 “${label}” 열에 있어요.`,
   oneLabel: (labels: readonly string[]) => `한 라벨로 합쳤어요: ${labels.map((label) => `“${label}”`).join(', ')}.`,
+  copies: (texts: number) => `여러 번 나오는 글이 ${count(texts)}개 있어요. 어떤 글이든 같은 글을 배우지 않은 모델로만 측정해요.`,
+  contradict: (texts: number) => `글 ${count(texts)}개는 곳에 따라 라벨이 달라요.`,
   unlabeled: (texts: number) => `라벨 없는 글이 ${count(texts)}개 있어요. 라벨을 두 개 이상 쓴 다음, 글마다 하나씩 누르세요.`,
   labeled: (done: number, all: number) => `글 ${count(all)}개 중 ${count(done)}개에 라벨을 붙였어요. 라벨 없는 글은 제외돼요.`,
   removeIt: (text: string) => `“${text}” 빼기`,
