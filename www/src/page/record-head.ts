@@ -46,11 +46,17 @@ export async function readHead(record: Blob): Promise<RecordHead | undefined> {
     family: text('family'),
     parameters: number('parameters'),
     fingerprint: text('fingerprint'),
-    method: text('method'),
+    method: methodOf(found['method']),
     dtype: text('dtype'),
     seed: text('seed'),
     steps: number('steps'),
     taken: Math.min(taken, number('steps')),
     labels,
   };
+}
+
+/** The name of a method, which stands alone or before its options: `full`, or `{ readout: { pooling } }`. */
+function methodOf(found: unknown): string {
+  const [name = ''] = typeof found === 'object' && found !== null ? Object.keys(found) : [found];
+  return typeof name === 'string' ? name : '';
 }
