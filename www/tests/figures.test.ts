@@ -175,6 +175,11 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await expect.poll(() => next(page).isEnabled()).toBe(true);
     await shoot(page, 'phone-light-2-later');
     expect(await faultsOf(page)).toEqual([]);
+    // Of many texts only some are shown, which the page says.
+    await area(page).fill(Array.from({ length: 500 }, (_, at) => `Hello there number ${at}`).join('\n'));
+    await page.getByText('0 of 200 texts labeled. Those without a label are left out. Only the first 200 of the 500 texts are shown here.').waitFor();
+    await page.getByLabel('The labels (groups), separated by commas').fill('');
+    await page.getByText('500 texts without labels.').waitFor();
     await done();
   });
 

@@ -6,6 +6,7 @@ import { readData } from '../src/package/read.ts';
 import type { ReadRows } from '../src/package/types/data.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
 import { readBrought, type Questions } from '../src/page/brought.ts';
+import { beginning } from '../src/page/refusal.ts';
 import { counted, read, split, thinned, type Parsed, type Row } from '../src/page/rows.ts';
 import { formFor, prepared, promptOf, proposeOpenings, understood, type Writing } from '../src/page/writing.ts';
 import { FAKE } from './browser.ts';
@@ -195,6 +196,19 @@ test('a part of each label is held out, the same each time', () => {
   expect(split(rows, 0.2, 10).heldOut.length).toBeLessThan(13);
   expect(split(rows.slice(0, 9), 0.2, 400).heldOut).toEqual([]);
   expect(split(rows, 0, 400).heldOut).toEqual([]);
+});
+
+test('a text is recognized in every encoding that is read, and a binary file is not one', () => {
+  const text = 'Text;Label\r\nGrüße;Büro\r\n';
+  expect(beginning(Buffer.from(text, 'latin1'))).toBe(text);
+  expect(beginning(Buffer.from(text))).toBe(text);
+  // A character is cut off at the end.
+  expect(beginning(Buffer.from('Grüße 👪').subarray(0, 11))).toBe('Grüße ');
+  const wide = Buffer.from(`\uFEFF${text}`, 'utf16le');
+  expect(beginning(wide)).toBe(text);
+  expect(beginning(wide.swap16())).toBe(text);
+  expect(beginning(readFileSync(new URL('picture.png', FILES)))).toBeUndefined();
+  for (const other of ['%PDF-1.4\n1 0 obj', '{\\rtf1\\ansi', 'PK\x03\x04']) expect(beginning(Buffer.from(other, 'latin1')), other).toBeUndefined();
 });
 
 test('copies of a text are on one side of the measurement, and are mentioned', () => {

@@ -53,6 +53,7 @@ export const examples: Texts['examples'] = {
   contradict: (texts: number) => `${plural(texts, 'Text hat', 'Texte haben')} an verschiedenen Stellen verschiedene Kategorien.`,
   unlabeled: (texts: number) => `${plural(texts, 'Text', 'Texte')} ohne Kategorie. Schreib mindestens zwei Kategorien auf und tippe dann für jeden Text eine an.`,
   labeled: (done: number, all: number) => `${count(done)} von ${plural(all, 'Text', 'Texten')} zugeordnet. Texte ohne Kategorie werden weggelassen.`,
+  onlyFirst: (shown: number, all: number) => `Von den ${plural(all, 'Text', 'Texten')} stehen hier nur die ersten ${count(shown)}.`,
   removeIt: (text: string) => `„${text}“ entfernen`,
   typed: (texts: number, labels: number) => `${plural(texts, 'Text', 'Texte')}, ${plural(labels, 'Kategorie', 'Kategorien')}.`,
   wordFor: (label: string) => `Wort für ${label}`,

@@ -52,6 +52,7 @@ export const examples = {
   contradict: (texts: number) => `${plural(texts, 'text has', 'texts have')} different labels in different places.`,
   unlabeled: (texts: number) => `${plural(texts, 'text')} without labels. Write at least two labels, then tap one for each text.`,
   labeled: (done: number, all: number) => `${count(done)} of ${plural(all, 'text')} labeled. Those without a label are left out.`,
+  onlyFirst: (shown: number, all: number) => `Only the first ${count(shown)} of the ${plural(all, 'text')} are shown here.`,
   removeIt: (text: string) => `Remove “${text}”`,
   typed: (texts: number, labels: number) => `${plural(texts, 'text')}, ${plural(labels, 'label')}.`,
   wordFor: (label: string) => `Word for ${label}`,

@@ -53,6 +53,7 @@ export const examples: Texts['examples'] = {
   contradict: (texts: number) => `${plural(texts, 'texto tiene', 'textos tienen')} etiquetas distintas en distintos lugares.`,
   unlabeled: (texts: number) => `${plural(texts, 'texto', 'textos')} sin etiqueta. Escribe al menos dos etiquetas y luego toca una para cada texto.`,
   labeled: (done: number, all: number) => `${count(done)} de ${plural(all, 'texto', 'textos')} con etiqueta. Los que no tengan se dejan fuera.`,
+  onlyFirst: (shown: number, all: number) => `Aquí solo aparecen los primeros ${count(shown)} de los ${plural(all, 'texto', 'textos')}.`,
   removeIt: (text: string) => `Quitar «${text}»`,
   typed: (texts: number, labels: number) => `${plural(texts, 'texto', 'textos')}, ${plural(labels, 'etiqueta', 'etiquetas')}.`,
   wordFor: (label: string) => `Palabra para ${label}`,

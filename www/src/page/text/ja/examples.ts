@@ -53,6 +53,7 @@ export const examples: Texts['examples'] = {
   contradict: (texts: number) => `${count(texts)}件の文章には、場所によって異なるラベルが付いています。`,
   unlabeled: (texts: number) => `ラベルのない文章が${count(texts)}件あります。ラベルを2つ以上書き、文章ごとに1つタップしてください。`,
   labeled: (done: number, all: number) => `${count(all)}件中${count(done)}件にラベルを付けました。ラベルのない文章は使いません。`,
+  onlyFirst: (shown: number, all: number) => `${count(all)}件のうち、ここに表示するのは最初の${count(shown)}件だけです。`,
   removeIt: (text: string) => `「${text}」を削除`,
   typed: (texts: number, labels: number) => `文章${count(texts)}件、ラベル${count(labels)}種類。`,
   wordFor: (label: string) => `「${label}」を表す単語`,

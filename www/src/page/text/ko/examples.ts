@@ -53,6 +53,7 @@ export const examples: Texts['examples'] = {
   contradict: (texts: number) => `글 ${count(texts)}개는 곳에 따라 라벨이 달라요.`,
   unlabeled: (texts: number) => `라벨 없는 글이 ${count(texts)}개 있어요. 라벨을 두 개 이상 쓴 다음, 글마다 하나씩 누르세요.`,
   labeled: (done: number, all: number) => `글 ${count(all)}개 중 ${count(done)}개에 라벨을 붙였어요. 라벨 없는 글은 제외돼요.`,
+  onlyFirst: (shown: number, all: number) => `글 ${count(all)}개 가운데 처음 ${count(shown)}개만 여기에 나와요.`,
   removeIt: (text: string) => `“${text}” 빼기`,
   typed: (texts: number, labels: number) => `글 ${count(texts)}개, 라벨 ${count(labels)}개.`,
   wordFor: (label: string) => `${label} 라벨의 단어`,
