@@ -233,7 +233,7 @@ test('typed examples, and a training record that is opened in another visit', { 
     await page.getByRole('button', { name: 'Add' }).click();
   };
   for (let at = 0; at < 6; at++) {
-    await type(`a fine film ${at}`, 'great');
+    await type(`a fine film ${at}`, at === 3 ? 'Great' : 'great');
     await type(`a bad film ${at}`, 'terrible');
   }
   await page.getByText('12 texts, 2 labels.').waitFor();
@@ -271,7 +271,7 @@ test('typed examples, and a training record that is opened in another visit', { 
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByText('Open a training record or adapter').waitFor({ timeout: LONG });
   await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: Buffer.from('not a record') });
-  await page.getByText('A file is missing or damaged').waitFor();
+  await page.getByText('a.pocket holds neither a training record nor an adapter, or is damaged.').waitFor();
   await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: record });
   await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
   if (!FAKE) expect(await ask()).toEqual(trained);

@@ -6,6 +6,7 @@ import { readData } from '../src/package/read.ts';
 import type { ReadRows } from '../src/package/types/data.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
 import { readBrought, type Questions } from '../src/page/brought.ts';
+import { fieldsOf } from '../src/page/put-back.ts';
 import { beginning } from '../src/page/refusal.ts';
 import { counted, read, split, thinned, type Parsed, type Row } from '../src/page/rows.ts';
 import { formFor, prepared, promptOf, proposeOpenings, understood, type Writing } from '../src/page/writing.ts';
@@ -234,6 +235,22 @@ test.each([
 ])('the labels %j are refused', (labels, message) => {
   const rows = labels.map((label): Row => ({ text: 'a', label }));
   expect(() => counted(rows, [], 'group')).toThrow(expect.objectContaining({ code: 'data-invalid', message }));
+});
+
+test('the examples of a training that was opened are in the fields again', () => {
+  const rows: Row[] = [{ text: 'a', label: 'x' }, { text: 'b\n"c"', label: 'y' }];
+  const labelled = { kind: 'labelled' as const, train: rows, heldOut: [], template: '', labels: [], names: new Map(), own: true };
+  expect(fieldsOf(labelled, false)).toEqual({ typed: rows });
+  expect(fieldsOf(labelled, true)).toBe('{"text":"a","label":"x"}\n{"text":"b\\n\\"c\\"","label":"y"}');
+  const answers = [{ prompt: 'Where?', completion: 'Here.' }, { prompt: 'Who?', completion: 'Me.' }];
+  for (const form of ['chat', 'transcript', 'joined'] as const) {
+    const free = { kind: 'free' as const, ...prepared({ as: 'answers', rows: answers }, form), form, openings: [], own: true };
+    expect(fieldsOf(free, true), form).toEqual({ typed: [], typedToWrite: { use: 'answer', texts: [], answers: answers.map(({ prompt, completion }) => ({ text: prompt, label: completion })) } });
+  }
+});
+
+test('if one label is left, the rows that were left out are mentioned', () => {
+  expect(() => counted([{ text: 'a', label: 'x' }], ['row 2: expected a comma'])).toThrow('All of them have the label “x”. 1 row left out: row 2: expected a comma');
 });
 
 test('rows that are thinned out are spaced evenly', () => {

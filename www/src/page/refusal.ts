@@ -47,7 +47,8 @@ export function beginning(bytes: Uint8Array): string | undefined {
   const wide = first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : undefined;
   const text = wide === undefined ? (decoded(bytes, 'utf-8') ?? decoded(bytes, 'windows-1252') ?? '') : (decoded(bytes, wide) ?? '');
   // Texts have no control characters besides tabs, line ends and page breaks. A PDF may begin without any.
-  return /[\0-\x08\x0E-\x1F]/.test(text) || /^(%PDF-|\{\\rtf)/.test(text) ? undefined : text;
+  const isControl = (char: string): boolean => char < ' ' && !'\t\n\r\f'.includes(char);
+  return [...text].some(isControl) || /^(%PDF-|\{\\rtf)/.test(text) ? undefined : text;
 }
 
 /** The text in an encoding, if it is that. The last character may be cut off. */

@@ -1,6 +1,7 @@
 /** The examples of a file, as the page shows them. The engine reads the file. */
 import type { Completion, Data, FineTuner, LabelledText, Layout, ReadOptions, ReadRows } from 'pocketllm';
 import { folded, placesOfTexts, sayCopies } from './copies.ts';
+import { joined } from './format.ts';
 import { Unfit } from './refusal.ts';
 import { sayNotes } from './said.ts';
 import { t } from './text.ts';
@@ -96,7 +97,9 @@ export function counted(given: readonly Row[], problems: string[], column = 'lab
   const rows = given.map((row) => ({ ...row, label: chosen.get(folded(row.label)) ?? row.label }));
   if (labels.size < 2) {
     const [only] = labels.keys();
-    throw new Unfit(only === undefined ? t.refusal.noLabel : t.refusal.oneLabel(only), t.refusal.oneLabelAdvice);
+    const [first] = problems;
+    const left = first === undefined ? [] : [`${t.examples.leftOut(problems.length)}: ${first}`];
+    throw new Unfit(joined([only === undefined ? t.refusal.noLabel : t.refusal.oneLabel(only), ...left]), t.refusal.oneLabelAdvice);
   }
   if (labels.size > MAX_LABELS) {
     throw new Unfit(t.refusal.manyLabels(labels.size, column), t.refusal.manyLabelsAdvice(MAX_LABELS));
