@@ -20,6 +20,8 @@ export interface RecordHead {
   /** The steps of the whole run, and those that have been taken. */
   readonly steps: number;
   readonly taken: number;
+  /** The rows that a readout was fitted to. */
+  readonly fitted: number;
   readonly labels: readonly string[];
 }
 
@@ -51,6 +53,7 @@ export async function readHead(record: Blob): Promise<RecordHead | undefined> {
     seed: text('seed'),
     steps: number('steps'),
     taken: Math.min(taken, number('steps')),
+    fitted: number('fitted_rows'),
     labels,
   };
 }
