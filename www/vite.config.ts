@@ -73,7 +73,7 @@ const packageBuild: UserConfig = {
     minify: false,
     license: { fileName: 'licenses.md' },
     lib: { entry: { index: here('src/package/index.ts'), worker: here('src/package/worker.ts') }, formats: ['es'] },
-    rolldownOptions: { output: { chunkFileNames: '[name].js' } },
+    rolldownOptions: { checks: { bundlerTimings: false }, output: { chunkFileNames: '[name].js' } },
   },
 };
 
@@ -89,7 +89,7 @@ const pageBuild: UserConfig = {
     ],
   },
   worker: { format: 'es' },
-  build: { outDir: siteDir, emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0, license: { fileName: 'licenses.md' }, modulePreload: { polyfill: false }, rolldownOptions: { input: pages } },
+  build: { outDir: siteDir, emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0, license: { fileName: 'licenses.md' }, modulePreload: { polyfill: false }, rolldownOptions: { checks: { bundlerTimings: false }, input: pages } },
   preview: { port: 8080 },
 };
 

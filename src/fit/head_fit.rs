@@ -10,7 +10,7 @@
 
 use super::head::{HeadInner, Row, WordHead};
 use super::matrix::dot;
-use super::{Strength, lbfgs, strength};
+use super::{Labels, Strength, lbfgs, strength};
 use crate::error::{Result, bail};
 
 /// The strengths to try, strongest first. Weaker ones take longer, so trials end once the held-out loss has risen.
@@ -57,13 +57,8 @@ impl WordHead {
     /// # Errors
     /// `InvalidArgument` if the sizes do not match, or the strength is not a positive number; `NonFiniteLoss` if a feature or a
     /// fitted value is infinite or NaN.
-    pub fn fit(
-        &self,
-        features: &[f32],
-        labels: &[usize],
-        strength: Strength,
-        tolerance: f64,
-    ) -> Result<WordFit> {
+    pub fn fit(&self, features: &[f32], of: &Labels, strength: Strength, tolerance: f64) -> Result<WordFit> {
+        let labels = of.of_rows();
         let (rows, width) = (labels.len(), self.hidden);
         if rows == 0 || rows.checked_mul(width) != Some(features.len()) {
             let found = features.len();
@@ -85,7 +80,7 @@ impl WordHead {
         let start = self.standardized(&scaling);
         let strength = match strength {
             Strength::Fixed(value) => value,
-            Strength::Chosen => choose(&start, &standardized, labels),
+            Strength::Chosen => choose(&start, &standardized, of),
         };
         let every_row: Vec<usize> = (0..rows).collect();
         let mut problem = Problem::new(&start, &standardized, labels, every_row);
@@ -307,10 +302,12 @@ fn place(values: &mut [f64], start: &[f64], units: &[f64], moved: &[f64]) {
 }
 
 /// The strength with the lowest log-loss on held-out rows among the first rows, including the penalty of [`PRIOR`].
-fn choose(start: &WordHead, features: &[f64], labels: &[usize]) -> f64 {
-    let labels = &labels[..labels.len().min(CHOSEN_ON)];
+fn choose(start: &WordHead, features: &[f64], of: &Labels) -> f64 {
+    let first: Vec<usize> = (0..of.of_rows().len().min(CHOSEN_ON)).collect();
+    let of = of.select(&first);
+    let labels = of.of_rows();
     let (parts, tried) = if labels.len() <= MAX_FOLDED_ROWS { (5, 5) } else { (4, 1) };
-    let part_of = strength::parts_of_rows(labels, start.labels, parts);
+    let part_of = strength::folds(&of, parts);
     let mut problems = Vec::new();
     for part in 0..tried {
         let (held_out, kept): (Vec<usize>, Vec<usize>) =

@@ -12,11 +12,13 @@ pub const MAX_LABELS: usize = 1000;
 /// The maximum length of a label in bytes. Longer values nearly always mean that the column has texts.
 pub const MAX_LABEL_BYTES: usize = 500;
 
-/// The distinct labels of a data set and the label of each row.
+/// The distinct labels of a data set, and the label and the text of each row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
     names: Vec<String>,
     of_rows: Vec<usize>,
+    /// The number of each row's text. Rows with the same number are copies of one text.
+    texts: Vec<usize>,
 }
 
 impl Labels {
@@ -68,7 +70,7 @@ impl Labels {
         }
         let index: BTreeMap<&str, usize> = first.keys().enumerate().map(|(at, &name)| (name, at)).collect();
         let of_rows = rows.iter().map(|label| index[label.as_ref()]).collect();
-        Ok(Labels { names, of_rows })
+        Ok(Labels { names, of_rows, texts: (0..rows.len()).collect() })
     }
 
     /// Takes the labels of rows as indices into `names`, if the names are known beforehand, for instance from label words.
@@ -100,23 +102,34 @@ impl Labels {
             ),
         };
         let of_rows = rows.iter().map(number).collect::<Result<Vec<usize>>>()?;
-        Ok(Labels { names, of_rows })
+        Ok(Labels { names, of_rows, texts: labels.texts })
     }
 
     /// Takes the labels of rows as indices into `names`.
     ///
     /// # Errors
     /// `InvalidArgument` if an index is out of range.
-    pub(crate) fn numbered(names: Vec<String>, of_rows: Vec<usize>) -> Result<Labels> {
+    pub fn numbered(names: Vec<String>, of_rows: Vec<usize>) -> Result<Labels> {
         if let Some(beyond) = of_rows.iter().find(|label| **label >= names.len()) {
             bail!(InvalidArgument, "label {beyond}: expected one of {}", names.len());
         }
-        Ok(Labels { names, of_rows })
+        let texts = (0..of_rows.len()).collect();
+        Ok(Labels { names, of_rows, texts })
+    }
+
+    /// The labels of rows with these texts. Rows whose texts are equal are copies, and a cross-validation holds them out together.
+    /// Otherwise a classifier would be measured on texts that it was fitted to.
+    #[must_use]
+    pub fn with_texts<T: Ord>(self, texts: impl Iterator<Item = T>) -> Labels {
+        let mut first = BTreeMap::new();
+        let texts = texts.enumerate().map(|(row, text)| *first.entry(text).or_insert(row)).collect();
+        Labels { texts, ..self }
     }
 
     /// The labels of some rows, among the same names.
     pub fn select(&self, rows: &[usize]) -> Labels {
-        Labels { names: self.names.clone(), of_rows: rows.iter().map(|row| self.of_rows[*row]).collect() }
+        let select = |of: &[usize]| rows.iter().map(|row| of[*row]).collect();
+        Labels { names: self.names.clone(), of_rows: select(&self.of_rows), texts: select(&self.texts) }
     }
 
     /// The distinct labels, sorted by their bytes.
@@ -128,6 +141,11 @@ impl Labels {
     pub fn of_rows(&self) -> &[usize] {
         &self.of_rows
     }
+
+    /// The number of each row's text. Copies of a text have the same number.
+    pub(super) fn texts(&self) -> &[usize] {
+        &self.texts
+    }
 }
 
 /// The index of a label among names: an exact match, or else one that differs only in case, spaces or Unicode normalization.
@@ -136,8 +154,8 @@ pub fn position(names: &[String], label: &str) -> Option<usize> {
     exact.or_else(|| names.iter().position(|name| plain(name) == plain(label)))
 }
 
-/// A label in lower case, with single spaces and composed letters. Labels that people consider the same become equal.
-fn plain(label: &str) -> String {
+/// A label or text in lower case, with single spaces and composed letters. Those that people consider the same become equal.
+pub(crate) fn plain(label: &str) -> String {
     lower(composed(label).get())
 }
 

@@ -22,6 +22,7 @@ use crate::error::{Result, bail};
 
 pub use head::{HeadInner, Slope, WordHead};
 pub use head_fit::WordFit;
+pub(crate) use labels::plain;
 pub use labels::{Labels, MAX_LABEL_BYTES, MAX_LABELS, position};
 pub use linear::{Linear, log_loss, probabilities, solve_rows};
 use logistic::Problem;
@@ -102,7 +103,7 @@ impl Readout {
         let coordinates = space.as_ref().map_or(&standardized, |space| &space.coordinates);
         let (strength, held_out_loss) = match strength {
             Strength::Fixed(value) => (value, None),
-            Strength::Chosen => strength::choose(coordinates, of_rows, classes, bias),
+            Strength::Chosen => strength::choose(coordinates, labels, bias),
         };
         let every_row: Vec<usize> = (0..rows).collect();
         let problem =

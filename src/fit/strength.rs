@@ -1,5 +1,7 @@
 //! Chooses the penalty's strength on held-out rows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::labels::Labels;
 use super::logistic::Problem;
 use super::matrix::Matrix;
@@ -29,10 +31,11 @@ const TOLERANCE: f64 = 1e-4;
 
 /// The strength with the lowest log-loss on held-out rows, including the penalty of [`PRIOR`], and its mean log-loss on them. If
 /// several are equal, the strongest is chosen.
-pub(super) fn choose(features: &Matrix, labels: &[usize], classes: usize, bias: bool) -> (f64, Option<f64>) {
+pub(super) fn choose(features: &Matrix, of: &Labels, bias: bool) -> (f64, Option<f64>) {
+    let (labels, classes) = (of.of_rows(), of.names().len());
     let parts = if labels.len() <= MAX_FOLDED_ROWS { FOLDS } else { PART };
     let tried = if labels.len() <= MAX_FOLDED_ROWS { FOLDS } else { 1 };
-    let part_of = parts_of_rows(labels, classes, parts);
+    let part_of = folds(of, parts);
     let mut sums = [0.0; STRENGTHS.len()];
     let mut count = 0;
     for part in 0..tried {
@@ -65,25 +68,55 @@ pub(super) fn choose(features: &Matrix, labels: &[usize], classes: usize, bias: 
     (STRENGTHS[best], Some(sums[best] / count as f64))
 }
 
-/// The part, out of `parts`, of each row of data with these labels. A row that is the only one of its label has none.
+/// The part, out of `parts`, of each row of data with these labels. The texts of each class are dealt to the parts in turn, and each
+/// class continues where the previous one ended. Copies of a text are in one part, whatever their labels, because a fit to one of them
+/// would know the others. The only text of a class has no part, since a fit without it could not learn the class.
 pub fn folds(labels: &Labels, parts: usize) -> Vec<Option<usize>> {
-    parts_of_rows(labels.of_rows(), labels.names().len(), parts)
+    let (of_rows, texts) = (labels.of_rows(), labels.texts());
+    let classes: Vec<Vec<usize>> = (0..labels.names().len())
+        .map(|class| {
+            let own = of_rows.iter().zip(texts).filter(|(label, _)| **label == class);
+            let mut seen = BTreeSet::new();
+            own.map(|(_, text)| *text).filter(|text| seen.insert(*text)).collect()
+        })
+        .collect();
+    let only: BTreeSet<usize> = classes.iter().filter(|texts| texts.len() == 1).flatten().copied().collect();
+    let mut part_of = BTreeMap::new();
+    for text in classes.iter().flatten().filter(|text| !only.contains(text)) {
+        let next = part_of.len() % parts;
+        part_of.entry(*text).or_insert(next);
+    }
+    texts.iter().map(|text| part_of.get(text).copied()).collect()
 }
 
-/// The part of each row. The rows of each class are dealt to the parts in turn, and each class continues where the previous one
-/// ended. A row that is the only one of its class has no part, since a fit without it could not learn the class.
-pub(super) fn parts_of_rows(labels: &[usize], classes: usize, parts: usize) -> Vec<Option<usize>> {
-    let mut part_of = vec![None; labels.len()];
-    let mut next = 0;
-    for class in 0..classes {
-        let rows: Vec<usize> = (0..labels.len()).filter(|&row| labels[row] == class).collect();
-        if rows.len() < 2 {
-            continue;
-        }
-        for row in rows {
-            part_of[row] = Some(next % parts);
-            next += 1;
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(of_rows: &[usize], texts: &[&str]) -> Labels {
+        let names = ["a", "b", "c"].map(str::to_owned).to_vec();
+        Labels::numbered(names, of_rows.to_vec()).unwrap().with_texts(texts.iter())
     }
-    part_of
+
+    #[test]
+    fn each_class_is_dealt_to_the_parts_in_turn() {
+        let labels = labels(&[0, 1, 0, 1, 0, 2], &["u", "v", "w", "x", "y", "z"]);
+        assert_eq!(folds(&labels, 5), [Some(0), Some(3), Some(1), Some(4), Some(2), None]);
+    }
+
+    #[test]
+    fn copies_of_a_text_are_held_out_together() {
+        // The copies of "u" have two labels.
+        let labels = labels(&[0, 0, 0, 1, 1, 1, 0, 1], &["u", "v", "u", "w", "u", "x", "v", "w"]);
+        let parts = [Some(0), Some(1), Some(0), Some(2), Some(0), Some(3), Some(1), Some(2)];
+        assert_eq!(folds(&labels, 5), parts);
+        // Rows that were selected are still copies of each other.
+        assert_eq!(folds(&labels.select(&[6, 3, 5, 0, 1]), 5), [Some(0), Some(2), Some(3), Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn the_only_text_of_a_class_is_never_held_out() {
+        let labels = labels(&[0, 0, 1, 1, 2], &["u", "u", "v", "w", "v"]);
+        assert_eq!(folds(&labels, 5), [None, None, None, Some(0), None]);
+    }
 }

@@ -212,7 +212,8 @@ fn understood(
 /// The text of a file, its encoding, and notes for the user about both.
 fn decoded<'a>(name: &str, bytes: &'a [u8]) -> Result<(Cow<'a, str>, Encoding, Vec<Note>)> {
     refuse_binary(name, bytes)?;
-    let (mut text, encoding) = decode(bytes).map_err(|e| e.at(name))?;
+    let (text, encoding) = decode(bytes).map_err(|e| e.at(name))?;
+    let mut text = without_separator_line(text);
     if text.trim().is_empty() {
         bail!(DataInvalid, "{name}: expected rows or text, found an empty file");
     }
@@ -225,6 +226,22 @@ fn decoded<'a>(name: &str, bytes: &'a [u8]) -> Result<(Cow<'a, str>, Encoding, V
         notes.push(Note::CarriageReturns);
     }
     Ok((text, encoding, notes))
+}
+
+/// A table without the line `sep=;`, with which a file tells Excel its separator. The header shows the separator too. The line is left
+/// empty, so that the others keep their numbers.
+fn without_separator_line(text: Cow<'_, str>) -> Cow<'_, str> {
+    let end = text.find(['\r', '\n']).unwrap_or(text.len());
+    if !matches!(text[..end].trim_matches('"'), "sep=;" | "sep=," | "sep=\t") {
+        return text;
+    }
+    match text {
+        Cow::Borrowed(text) => text[end..].into(),
+        Cow::Owned(mut text) => {
+            text.drain(..end);
+            text.into()
+        }
+    }
 }
 
 /// The rows under columns with known names; `None` for plain text.

@@ -20,7 +20,7 @@ use super::trajectory::Trajectory;
 use super::words::WordReadout;
 use crate::clock::Instant;
 use crate::error::{Result, bail};
-use crate::fit::{Fit, Labels, Readout, Strength, WordHead, folds};
+use crate::fit::{Fit, Labels, Readout, Strength, WordHead, folds, plain};
 use crate::model::{Evaluation, ModelSpec, Pooling};
 use crate::text::encode::Example;
 use crate::text::figures::Answer;
@@ -169,7 +169,8 @@ impl ReadoutTrainer {
             Cache::new(examples, &order, pooling)
         });
         let train = Cache::new(train, &order, pooling);
-        let (labels, pretrained, start) = (labels.select(&order), None, None);
+        let texts = classified(data)?.iter().map(|row| plain(&row.text));
+        let (labels, pretrained, start) = (labels.with_texts(texts).select(&order), None, None);
         Ok(ReadoutTrainer { encoder, labels, pretrained, order, train, held_out, header, start })
     }
 
@@ -271,7 +272,7 @@ impl ReadoutTrainer {
             Some(pretrained) => pretrained,
             None => self.pretrained.insert(words.pretrained(session, self.header.settings.seed).await?),
         };
-        let fit = pretrained.fit(features, labels.of_rows(), Strength::Chosen, TOLERANCE)?;
+        let fit = pretrained.fit(features, labels, Strength::Chosen, TOLERANCE)?;
         let values: Vec<f32> = fit.head.values().into_iter().map(|value| value as f32).collect();
         **words = words.as_ref().clone().with_values(&values)?;
         Ok((fit.loss, fit.strength))

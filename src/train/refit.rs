@@ -25,7 +25,8 @@ impl Trainer {
         };
         let targets = self.examples.examples.iter().flat_map(|example| &example.targets);
         let of_rows = targets.map(|target| target.label as usize).collect();
-        let labels = Labels::numbered(classifier.labels.clone(), of_rows)?;
+        let texts = self.examples.examples.iter().map(|example| &example.ids);
+        let labels = Labels::numbered(classifier.labels.clone(), of_rows)?.with_texts(texts);
         let order = order(&self.settings, &labels);
         let mut cache = Cache::new(self.examples.clone(), &order, classifier.pooling);
         let rows = cache.len();

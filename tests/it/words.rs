@@ -7,7 +7,7 @@ use crate::common::compare::deviations;
 use crate::common::{device_test, golden};
 use pocketllm::dtype::DType;
 use pocketllm::error::{Code, Error};
-use pocketllm::fit::{HeadInner, Strength, WordHead};
+use pocketllm::fit::{HeadInner, Labels, Strength, WordHead};
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::Backend;
 use pocketllm::model::{Activation, ClassifierActivation, Pooling};
@@ -69,6 +69,12 @@ fn case(case: &Value) -> (WordHead, Vec<f32>, Vec<usize>) {
     (head, features, of_rows)
 }
 
+/// Labels whose names are their numbers.
+fn numbered(of_rows: &[usize]) -> Labels {
+    let names = (0..=of_rows.iter().copied().max().unwrap_or(0)).map(|name| name.to_string()).collect();
+    Labels::numbered(names, of_rows.to_vec()).unwrap()
+}
+
 fn cases() -> Vec<Value> {
     serde_json::from_str(include_str!("../golden/words.json")).unwrap()
 }
@@ -79,7 +85,7 @@ fn heads_on_label_words_are_those_that_scipy_finds() {
     for golden in cases() {
         let (head, features, labels) = case(&golden);
         let strength = Strength::Fixed(golden["strength"].as_f64().unwrap());
-        let fit = head.fit(&features, &labels, strength, 1e-12).unwrap();
+        let fit = head.fit(&features, &numbered(&labels), strength, 1e-12).unwrap();
         let loss = golden["loss"].as_f64().unwrap();
         assert!((fit.loss - loss).abs() < 1e-6, "{}: {} and {loss}", golden["name"], fit.loss);
         let rows = features.chunks_exact(head.hidden);
@@ -98,7 +104,7 @@ fn the_same_hidden_states_give_the_same_head_everywhere() {
     let mut hash = Sha256::new();
     for golden in cases() {
         let (head, features, labels) = case(&golden);
-        let fit = head.fit(&features, &labels, Strength::Chosen, 1e-4).unwrap();
+        let fit = head.fit(&features, &numbered(&labels), Strength::Chosen, 1e-4).unwrap();
         for value in fit.head.values().iter().chain(&[fit.strength, fit.loss]) {
             hash.update(value.to_bits().to_le_bytes());
         }
@@ -111,7 +117,7 @@ fn the_same_hidden_states_give_the_same_head_everywhere() {
 fn sizes_that_differ_and_features_that_are_not_numbers_are_refused() {
     let (head, features, labels) = case(&cases()[0]);
     let code = |features: &[f32], labels: &[usize], strength| {
-        head.fit(features, labels, Strength::Fixed(strength), 1e-4).unwrap_err().code()
+        head.fit(features, &numbered(labels), Strength::Fixed(strength), 1e-4).unwrap_err().code()
     };
     assert_eq!(code(&features[1..], &labels, 1.0), Code::InvalidArgument);
     assert_eq!(code(&[], &[], 1.0), Code::InvalidArgument);

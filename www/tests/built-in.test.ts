@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { FAKE, faultsOf, openSite, OUT, PHONE, shoot, started, visit, type Site } from './browser.ts';
-import { loadModel, LONG, openModels, untilTrained } from './steps.ts';
+import { chooseModel, loadModel, LONG, openModels, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -77,12 +77,23 @@ describe.skipIf(FAKE)('MiniLM', () => {
     await started(page);
     await page.locator('#trainings-list li').waitFor();
     expect(await page.locator('#trainings-list li').textContent()).toContain('learned quickly');
+    expect(await page.locator('#trainings-list li').textContent()).toContain(`${line} right`);
     await shoot(page, 'phone-light-1-learned');
     expect(await faultsOf(page)).toEqual([]);
     await page.locator('#trainings-list li').getByRole('button', { name: 'Open', exact: false }).first().click();
     await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
     expect(await page.locator('.accuracy-line').textContent()).toBe(line);
     expect(await ask(page)).toEqual(answered);
+
+    // Its examples can be changed and extended.
+    await page.locator('#head-2').click();
+    await page.getByRole('radio', { name: 'Type' }).check();
+    await expect.poll(() => page.locator('#type-list li').count()).toBe(24);
+    // The archive of what was learned quickly is no model.
+    await page.locator('#head-1').click();
+    await chooseModel(page, 'From my files');
+    await page.locator('#model-input').setInputFiles({ name: 'learned.zip', mimeType: 'application/zip', buffer: zip });
+    await page.getByText('This archive cannot be opened as a model').waitFor();
     expect(strangers).toEqual([]);
     expect(faults).toEqual([]);
     await context.close();

@@ -3,9 +3,9 @@
  * and one without a bundler.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE, openSite, PATIENCE_MS, type Site } from './browser.ts';
 
@@ -53,6 +53,13 @@ async function outcome(root: string, port: number): Promise<string> {
     await site.close();
   }
 }
+
+test('the examples install the file that npm pack writes', () => {
+  for (const name of ['plain', 'vite']) {
+    const { dependencies } = JSON.parse(readFileSync(join(EXAMPLES, name, 'package.json'), 'utf8')) as { dependencies: unknown };
+    expect(dependencies).toEqual({ pocketllm: `file:../../${basename(tarball)}` });
+  }
+});
 
 test.skipIf(FAKE)('a Vite project', { timeout: LONG }, async () => {
   const path = project('vite', {

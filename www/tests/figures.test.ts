@@ -86,6 +86,14 @@ async function sortsAList(page: Page): Promise<void> {
   await page.locator('#many').getByRole('button', { name: 'Stop' }).click();
   await page.getByText(/^Stopped after [\d,]+ of 50,000 texts$/).waitFor({ timeout: LONG });
   await page.getByText(/^(It is least sure of these|The first ones)$/).waitFor();
+  // The note of a file goes with its table, and after a file that cannot be read there is no table.
+  expect(await page.locator('#many-note').textContent()).toContain('list.csv: 50,000 texts');
+  await page.getByRole('button', { name: 'Sort them' }).click();
+  await page.getByText('6 texts sorted', { exact: true }).waitFor({ timeout: LONG });
+  expect(await page.locator('#many-note').textContent()).toBe('Paste them, or choose a file. Nothing is uploaded.');
+  await page.locator('#many-file').setInputFiles({ name: 'picture.csv', mimeType: 'text/csv', buffer: Buffer.from('PNG\0\0\0') });
+  await page.getByText('picture.csv is not a text file.').waitFor();
+  expect(await page.locator('#many-live').isVisible()).toBe(false);
 }
 
 describe.skipIf(FAKE)('with the engine, examples are read as people have them', () => {
@@ -175,6 +183,11 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await expect.poll(() => next(page).isEnabled()).toBe(true);
     await shoot(page, 'phone-light-2-later');
     expect(await faultsOf(page)).toEqual([]);
+    // Of many texts only some are shown, which the page says.
+    await area(page).fill(Array.from({ length: 500 }, (_, at) => `Hello there number ${at}`).join('\n'));
+    await page.getByText('0 of 200 texts labeled. Those without a label are left out. Only the first 200 of the 500 texts are shown here.').waitFor();
+    await page.getByLabel('The labels (groups), separated by commas').fill('');
+    await page.getByText('500 texts without labels.').waitFor();
     await done();
   });
 

@@ -39,6 +39,11 @@ test('a text counts by its letters, not by what every model spells sign by sign'
   expect(await foreignTexts({ ...tuner, tokenLengths: async (texts) => texts.map((text) => text.length) }, ['good morning', 'письмо'])).toBeUndefined();
   const unknown = { ...tuner, tokenLengths: async (texts: readonly string[]) => texts.map(() => 3), unknownTokens: async (texts: readonly string[]) => texts.map((text) => (text.startsWith('好') ? 1 : 0)) };
   expect(await foreignTexts(unknown, ['好好好好好', 'good good good'])).toEqual({ texts: 2, foreign: 1 });
+  // A chat of two short words is not judged. Where there is nothing but signs, they count.
+  expect(await foreignTexts({ ...tuner, tokenLengths: async (texts) => texts.map((text) => text.length - 1) }, ['Hi Yo', 'Hi Yo'])).toBeUndefined();
+  const blind = { ...unknown, unknownTokens: unknown.tokenLengths };
+  expect(await foreignTexts(blind, EMOJI.slice(0, 2))).toEqual({ texts: 2, foreign: 2 });
+  expect(await foreignTexts(blind, EMOJI)).toBeUndefined();
   expect(await foreignTexts(unknown, ['好好好好好', 'one thing', 'and another', 'and more of it'])).toBeUndefined();
 });
 

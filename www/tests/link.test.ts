@@ -46,6 +46,12 @@ describe('the bytes of a link', () => {
     }
   });
 
+  test('name the method of the training, with or without its options', async () => {
+    for (const [method, name] of [['full', 'full'], [{ readout: { pooling: 'mean' } }, 'readout'], [{ lora: { rank: 4 } }, 'lora'], [7, ''], [null, ''], [{}, '']]) {
+      expect((await decode(`#${await encode(SENDER, record(0, { method }))}`)).head.method).toBe(name);
+    }
+  });
+
   test('that are damaged, foreign or hostile are refused', async () => {
     const refused = (fragment: string): Promise<string> => decode(fragment).then(() => 'read', ({ code, message }: { code: string; message: string }) => `${code}: ${message}`);
     const good = await encode(SENDER, record(20));

@@ -142,6 +142,22 @@ test('a run is stopped, measured, and continued', { timeout: LONG }, async () =>
   await context.close();
 });
 
+test('after a test that is skipped, the training can be stopped', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  await loadModel(page);
+  await useSample(page);
+  await trainDeeply(page);
+  await startTraining(page);
+  await page.getByRole('button', { name: 'Skip this test' }).click();
+  await page.getByRole('button', { name: 'Pause' }).waitFor({ timeout: LONG });
+  const stop = page.getByRole('button', { name: 'Stop', exact: true });
+  expect(await stop.isEnabled()).toBe(true);
+  await stop.click();
+  await page.locator('#train-pause').waitFor({ state: 'hidden', timeout: LONG });
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 test('pasted examples: label words, problems by row, and a wrong setting', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadModel(page);
@@ -217,7 +233,7 @@ test('typed examples, and a training record that is opened in another visit', { 
     await page.getByRole('button', { name: 'Add' }).click();
   };
   for (let at = 0; at < 6; at++) {
-    await type(`a fine film ${at}`, 'great');
+    await type(`a fine film ${at}`, at === 3 ? 'Great' : 'great');
     await type(`a bad film ${at}`, 'terrible');
   }
   await page.getByText('12 texts, 2 labels.').waitFor();
@@ -255,7 +271,7 @@ test('typed examples, and a training record that is opened in another visit', { 
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByText('Open a training record or adapter').waitFor({ timeout: LONG });
   await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: Buffer.from('not a record') });
-  await page.getByText('A file is missing or damaged').waitFor();
+  await page.getByText('a.pocket holds neither a training record nor an adapter, or is damaged.').waitFor();
   await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: record });
   await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
   if (!FAKE) expect(await ask()).toEqual(trained);

@@ -6,6 +6,8 @@ import { readData } from '../src/package/read.ts';
 import type { ReadRows } from '../src/package/types/data.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
 import { readBrought, type Questions } from '../src/page/brought.ts';
+import { fieldsOf } from '../src/page/put-back.ts';
+import { beginning } from '../src/page/refusal.ts';
 import { counted, read, split, thinned, type Parsed, type Row } from '../src/page/rows.ts';
 import { formFor, prepared, promptOf, proposeOpenings, understood, type Writing } from '../src/page/writing.ts';
 import { FAKE } from './browser.ts';
@@ -197,6 +199,35 @@ test('a part of each label is held out, the same each time', () => {
   expect(split(rows, 0, 400).heldOut).toEqual([]);
 });
 
+test('a text is recognized in every encoding that is read, and a binary file is not one', () => {
+  const text = 'Text;Label\r\nGrüße;Büro\r\n';
+  expect(beginning(Buffer.from(text, 'latin1'))).toBe(text);
+  expect(beginning(Buffer.from(text))).toBe(text);
+  // A character is cut off at the end.
+  expect(beginning(Buffer.from('Grüße 👪').subarray(0, 11))).toBe('Grüße ');
+  const wide = Buffer.from(`\uFEFF${text}`, 'utf16le');
+  expect(beginning(wide)).toBe(text);
+  expect(beginning(wide.swap16())).toBe(text);
+  expect(beginning(readFileSync(new URL('picture.png', FILES)))).toBeUndefined();
+  for (const other of ['%PDF-1.4\n1 0 obj', '{\\rtf1\\ansi', 'PK\x03\x04']) expect(beginning(Buffer.from(other, 'latin1')), other).toBeUndefined();
+});
+
+test('copies of a text are on one side of the measurement, and are mentioned', () => {
+  // Each text is there three or four times, with small differences and with any label.
+  const spellings = [(text: string) => text, (text: string) => ` ${text.toUpperCase()}`, (text: string) => text.replace(' ', '\n  ')];
+  const rows = Array.from({ length: 140 }, (_, at): Row => ({ text: spellings[at % 3]?.(`text ${at % 40}`) ?? '', label: ['x', 'y'][(at * 7) % 3 % 2] ?? '' }));
+  const { train, heldOut } = split(rows, 0.2, 400);
+  const texts = (of: readonly Row[]): Set<string> => new Set(of.map(({ text }) => text.trim().toLowerCase().replace(/\s+/, ' ')));
+  expect([...texts(heldOut)].filter((text) => texts(train).has(text))).toEqual([]);
+  expect(heldOut.length).toBeGreaterThan(20);
+  expect(heldOut.length).toBeLessThan(34);
+  expect(counted(rows, []).said[0]).toBe('40 texts appear more than once. A text is measured only by a model that has learned none of its copies.');
+  expect(counted([{ text: 'a', label: 'x' }, { text: 'A ', label: 'y' }], []).said).toContain('1 text has different labels in different places.');
+  // Many copies of few texts: a single one of them is more than the share.
+  const few = Array.from({ length: 60 }, (_, at): Row => ({ text: `${at % 6}`, label: at % 6 < 3 ? 'x' : 'y' }));
+  expect(split(few, 0.1, 400)).toMatchObject({ heldOut: { length: 20 }, train: { length: 40 } });
+});
+
 test.each([
   [['x', 'x'], 'All of them have the label “x”.'],
   [[], 'None of them has a label.'],
@@ -204,6 +235,22 @@ test.each([
 ])('the labels %j are refused', (labels, message) => {
   const rows = labels.map((label): Row => ({ text: 'a', label }));
   expect(() => counted(rows, [], 'group')).toThrow(expect.objectContaining({ code: 'data-invalid', message }));
+});
+
+test('the examples of a training that was opened are in the fields again', () => {
+  const rows: Row[] = [{ text: 'a', label: 'x' }, { text: 'b\n"c"', label: 'y' }];
+  const labelled = { kind: 'labelled' as const, train: rows, heldOut: [], template: '', labels: [], names: new Map(), own: true };
+  expect(fieldsOf(labelled, false)).toEqual({ typed: rows });
+  expect(fieldsOf(labelled, true)).toBe('{"text":"a","label":"x"}\n{"text":"b\\n\\"c\\"","label":"y"}');
+  const answers = [{ prompt: 'Where?', completion: 'Here.' }, { prompt: 'Who?', completion: 'Me.' }];
+  for (const form of ['chat', 'transcript', 'joined'] as const) {
+    const free = { kind: 'free' as const, ...prepared({ as: 'answers', rows: answers }, form), form, openings: [], own: true };
+    expect(fieldsOf(free, true), form).toEqual({ typed: [], typedToWrite: { use: 'answer', texts: [], answers: answers.map(({ prompt, completion }) => ({ text: prompt, label: completion })) } });
+  }
+});
+
+test('if one label is left, the rows that were left out are mentioned', () => {
+  expect(() => counted([{ text: 'a', label: 'x' }], ['row 2: expected a comma'])).toThrow('All of them have the label “x”. 1 row left out: row 2: expected a comma');
 });
 
 test('rows that are thinned out are spaced evenly', () => {

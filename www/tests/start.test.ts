@@ -38,6 +38,10 @@ describe.skipIf(FAKE)('the examples', () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark', serviceWorkers: 'block' });
     const body = readFileSync(TINY_WRITER);
     await context.route('**/smollm2-135m-instruct.gguf', (route) => route.fulfill({ body, contentType: 'application/octet-stream', headers: { 'content-length': String(body.length) } }));
+    // Without a model that writes, nothing is promised that has to be downloaded first.
+    expect(await page.getByRole('heading', { name: 'Three examples, ready to run' }).count()).toBe(HAS_WRITER ? 1 : 0);
+    expect(await page.getByText('First downloads a model that writes: 270 MB from Hugging Face.').count()).toBe(HAS_WRITER ? 0 : 2);
+    await shoot(page, `phone-dark-1-gallery-${HAS_WRITER ? 'all' : 'some'}`);
     await page.locator('[data-task="answer"]').click();
     if (HAS_WRITER) {
       await reachStep(page, 1);

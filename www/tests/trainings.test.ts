@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { faultsOf, openSite, PHONE, shoot, started, visit, type Site } from './browser.ts';
-import { ENDLESS, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
+import { ENDLESS, loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained, useSample } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -193,6 +193,36 @@ test('the training of the first version of the page is in the list', { timeout: 
   await expect.poll(() => names(page), { timeout: LONG }).toEqual([expect.stringMatching(/^terrible, great, /)]);
   await open(page, 'terrible', 'Continue');
   expect(await reachStep(page, 3)).toBeGreaterThan(2);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('a quick training that was stopped is opened as it was', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
+  await loadModel(page);
+  await page.locator('#sample').selectOption('junk-mail');
+  await useSample(page);
+  // It is stopped as soon as it has learned from some of the examples.
+  await page.evaluate(() => {
+    const status = document.querySelector('#train-status') as Element;
+    new MutationObserver((_, watcher) => {
+      if (!/^Learned from \d+ of/.test(status.textContent ?? '')) return;
+      watcher.disconnect();
+      document.querySelector<HTMLButtonElement>('#train-stop')?.click();
+    }).observe(status, { childList: true, characterData: true, subtree: true });
+  });
+  await page.getByRole('button', { name: 'Learn from my examples' }).click();
+  const learned = page.locator('#train-status', { hasText: /^Learned from \d+ examples$/ });
+  await learned.waitFor({ timeout: LONG });
+  const many = await learned.textContent();
+  await page.getByRole('button', { name: 'See what it learned' }).click();
+  const accuracy = await page.locator('.accuracy-line').textContent();
+  await page.reload();
+  await started(page);
+  await page.locator('#trainings-list li').getByRole('button', { name: 'Open' }).click();
+  await page.locator('.accuracy-line').waitFor({ timeout: LONG });
+  expect(await page.locator('.accuracy-line').textContent()).toBe(accuracy);
+  expect(await page.locator('#train-status').textContent()).toBe(many);
   expect(faults).toEqual([]);
   await context.close();
 });

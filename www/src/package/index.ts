@@ -43,6 +43,7 @@ export { storage, type Room, type StoredModel, type StoredRun } from './storage.
 export type * from './types/asking.js';
 export type * from './types/data.js';
 export type * from './types/model.js';
+export type { DrawOptions, MethodOptions, RunOptions } from './types/options.js';
 export type * from './types/training.js';
 
 /**

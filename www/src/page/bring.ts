@@ -1,6 +1,8 @@
 /** Adds to the loaded model what was learned elsewhere: an adapter, or a training record, whose steps are repeated. */
 import { PocketError, type FineTuner } from 'pocketllm';
+import { NoRecord } from './problem.ts';
 import { readHead } from './record-head.ts';
+import { fromFile } from './record.ts';
 import type { App, Flow } from './state.ts';
 import { t } from './text.ts';
 
@@ -14,6 +16,19 @@ export async function addAdapter(app: App, flow: Flow, add: () => Promise<void>)
   flow.summarize(1, app.modelName);
   // A model that sorts texts needs labels, which come with the examples.
   flow.open(app.tuner?.info.head === 'causal-lm' ? 4 : 2);
+}
+
+/** Opens a file with a training record, or an archive with an adapter. */
+export async function openFile(app: App, flow: Flow, tuner: FineTuner, file: File, signal: AbortSignal): Promise<void> {
+  if (/\.zip$/i.test(file.name)) {
+    // The archive may hold a whole model instead.
+    const use = (): Promise<void> => tuner.useAdapter(file).catch((error: unknown) => Promise.reject(error instanceof PocketError && error.code === 'invalid-argument' ? new NoRecord(file.name) : error));
+    await addAdapter(app, flow, use);
+    return;
+  }
+  const record = await fromFile(file);
+  if ((await readHead(record)) === undefined) throw new NoRecord(file.name);
+  await replay(app, flow, tuner, record, signal);
 }
 
 /** Repeats the steps of a training record. The model can then be used or trained further. `given` has the person's label for each label word. */

@@ -11,6 +11,7 @@ import { seal } from './privacy.ts';
 import { readoutRows } from './prompt.ts';
 import { showProblem } from './problem.ts';
 import { PromptForm } from './prompt-form.ts';
+import { putBack } from './put-back.ts';
 import { showRefusal, Unfit } from './refusal.ts';
 import { explainSources, ReadAs } from './read-as.ts';
 import { counted, MAX_BYTES, oneOfEach, split, type Parsed, type Row } from './rows.ts';
@@ -197,7 +198,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
     show();
   }
 
-  /** Shows the examples of a training that was opened. They are in none of the fields. */
+  /** Shows the examples of a training that was opened. None of the fields is open, but they have the examples. */
   function adopt(dataset: Dataset): void {
     used = dataset;
     reading++;
@@ -217,6 +218,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
       prompt.restore({ words: [...names].map(([word, label]) => [label, word]) });
     }
     show();
+    putBack(dataset, causal(), typed, paste);
     if (dataset.kind === 'labelled') prompt.template = dataset.template;
     draft.show();
   }

@@ -11,8 +11,8 @@ export const MULTILINGUAL = { writes: 'Qwen/Qwen2.5-0.5B-Instruct', sorts: 'Face
 
 /** The number of texts that are checked. The others are assumed to be similar. */
 const LOOKED_AT = 200;
-/** Texts with fewer letters than this are too short to be judged. */
-const LEAST = 4;
+/** Texts with fewer letters than this are too short to be judged by them. */
+const LEAST = 6;
 /**
  * A text is foreign to a model that reads it almost letter by letter, or for which this share of its tokens is unknown. Measured on
  * short messages in 15 languages: with the built-in models, those in Latin letters have 0.15 to 0.62 tokens a letter (English 0.17 to
@@ -53,13 +53,16 @@ export interface Foreign {
 
 /** Checks texts; `undefined` if too few of them are foreign to the model to be mentioned. */
 export async function foreignTexts(tuner: Pick<FineTuner, 'tokenLengths' | 'unknownTokens'>, given: readonly string[]): Promise<Foreign | undefined> {
-  const texts = thinned(given, LOOKED_AT).map(lettersOf).filter((text) => letters(text) >= LEAST);
+  const some = thinned(given, LOOKED_AT);
+  // If no text has letters, the other signs are all that the model sees, such as emoji.
+  const bare = some.every((text) => letters(text) === 0);
+  const texts = bare ? some.filter((text) => text.trim() !== '') : some.map(lettersOf).filter((text) => letters(text) >= LEAST);
   if (texts.length === 0) return undefined;
   const [[english = 0, ...lengths], unknown] = await Promise.all([tuner.tokenLengths([ENGLISH, ...texts]), tuner.unknownTokens(texts)]);
   const limit = Math.max(TOKENS_A_LETTER, (ABOVE_ENGLISH * english) / letters(ENGLISH));
   const foreign = texts.filter((text, at) => {
     const tokens = lengths[at] ?? 0;
-    return tokens > limit * letters(text) || (unknown[at] ?? 0) > UNKNOWN * tokens;
+    return (!bare && tokens > limit * letters(text)) || (unknown[at] ?? 0) > UNKNOWN * tokens;
   }).length;
   return foreign > SHARE * texts.length ? { texts: texts.length, foreign } : undefined;
 }

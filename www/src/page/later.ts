@@ -1,6 +1,6 @@
 /** Labels that are chosen for texts one by one, with a tap on each. */
 import { byId, el } from './dom.ts';
-import { excerpt } from './format.ts';
+import { excerpt, joined } from './format.ts';
 import type { Row } from './rows.ts';
 import { t } from './text.ts';
 
@@ -9,6 +9,8 @@ const TEXTS = 200;
 
 export class LabelsForTexts {
   #texts: readonly string[] = [];
+  /** The number of all texts, of which the first are shown. */
+  #all = 0;
   readonly #labels = new Map<number, string>();
   /** Rows of an earlier visit whose texts have not been shown yet. */
   #restored: readonly Row[] = [];
@@ -30,7 +32,9 @@ export class LabelsForTexts {
   show(texts: readonly string[]): void {
     this.#view.hidden = false;
     const shown = texts.slice(0, TEXTS);
-    if (shown.join('\n') !== this.#texts.join('\n')) {
+    this.#all = texts.length;
+    if (shown.join('\n') === this.#texts.join('\n')) this.#note();
+    else {
       this.#texts = shown;
       this.#labels.clear();
       this.#restoreLabels();
@@ -97,9 +101,10 @@ export class LabelsForTexts {
   }
 
   #note(): void {
-    byId('later-note', HTMLElement).textContent =
-      this.#names().length < 2
-        ? t.examples.unlabeled(this.#texts.length)
-        : t.examples.labeled(this.#labels.size, this.#texts.length);
+    const [shown, all] = [this.#texts.length, this.#all];
+    byId('later-note', HTMLElement).textContent = joined([
+      this.#names().length < 2 ? t.examples.unlabeled(all) : t.examples.labeled(this.#labels.size, shown),
+      ...(shown < all ? [t.examples.onlyFirst(shown, all)] : []),
+    ]);
   }
 }

@@ -5,27 +5,23 @@ import { PocketError, type CreateOptions, type DType, type FineTuner, type Store
 import { BUILT_IN, builtInAt, isBuiltIn, isIncluded, placeOf, suggestBuiltIn, type BuiltInName } from './built-in.ts';
 import { announce, byId, chosen, onChoice } from './dom.ts';
 import { bytes } from './format.ts';
-import { addAdapter, replay } from './bring.ts';
+import { addAdapter, openFile } from './bring.ts';
 import { accessToken, downloadSize, loadModel, nameOf, showFacts, showProgress, unload } from './loading.ts';
 import { closeHub, explain, LookUp } from './look-up.ts';
 import { isStored, offlineWith } from './offline.ts';
 import { plan } from './plan.ts';
 import { isSealed, onSeal } from './privacy.ts';
 import { isAbort, showProblem } from './problem.ts';
-import { fromFile } from './record.ts';
 import { canKeep } from './session.ts';
 import { hubId, showShelf } from './shelf.ts';
 import { isFull, offerSpace } from './space.ts';
 import { speed } from './speed.ts';
 import type { App, Flow, Held, ModelChoice } from './state.ts';
 import { isShort, offerFor, recall, remember } from './streaming.ts';
-import { showSuggestions } from './suggestions.ts';
+import { showSuggestions, WRITER } from './suggestions.ts';
 import { t } from './text.ts';
 import { unpacked } from './unzip.ts';
 import { lacksTokenizer } from './weigh.ts';
-
-/** The model that is proposed for writing if the page has none of its own. */
-const WRITER = 'HuggingFaceTB/SmolLM2-135M-Instruct';
 
 /** A task that waits for a model. */
 interface Waiting {
@@ -179,7 +175,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     options.open = true;
     touched.source = true;
     check('hub');
-    if (id.value.trim() === '') id.value = WRITER;
+    if (id.value.trim() === '') id.value = WRITER.id;
     suit();
     changed();
     const reason = byId('needs-writer', HTMLElement);
@@ -373,8 +369,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     const file = recordInput.files?.[0];
     recordInput.value = '';
     if (file === undefined) return;
-    if (/\.zip$/i.test(file.name)) await bring((tuner) => addAdapter(app, flow, () => tuner.useAdapter(file)));
-    else await bring(async (tuner, signal) => replay(app, flow, tuner, await fromFile(file), signal));
+    await bring((tuner, signal) => openFile(app, flow, tuner, file, signal));
   }
 
   /** Does work that changes the loaded model, and shows its progress and its problems. */

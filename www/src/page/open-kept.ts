@@ -5,6 +5,7 @@ import { count } from './format.ts';
 import { loadModel, stageName } from './loading.ts';
 import { seal } from './privacy.ts';
 import { readoutPrompt } from './prompt.ts';
+import { readHead } from './record-head.ts';
 import { training as kept, type About } from './session.ts';
 import type { App, Comparison, Dataset, Flow } from './state.ts';
 import { heldAgain } from './streaming.ts';
@@ -72,11 +73,12 @@ async function restore(app: App, about: About, dataset: Dataset, record: Blob, s
   if (after !== undefined) app.after = after;
   if (restored === undefined) return (training, id) => training.take({ tuner, dataset, settings: given, id }, [], true);
   const { losses, step, settings: made } = restored;
+  const fitted = (await readHead(record))?.fitted ?? 0;
   app.adapted = made.method === 'lora' || made.method === 'prefix';
   app.trained = quick ? Math.max(1, step) : step;
   // The record contains the learning rate and epsilon that the run used, whether found by search or
   // preset.
   const settings = quick ? given : { ...given, learningRate: made.learningRate, epsilon: made.epsilon };
   return (training, id, { goes, as = id }) =>
-    goes ? training.take({ tuner, dataset, settings, id: as }, losses, as !== id) : training.show({ tuner, dataset, settings, id }, losses);
+    goes ? training.take({ tuner, dataset, settings, id: as }, losses, as !== id) : training.show({ tuner, dataset, settings, id }, losses, fitted);
 }

@@ -10,6 +10,20 @@ export class NoTokenizer extends PocketError {
   }
 }
 
+/** The error for a file that is neither a training record nor an adapter. */
+export class NoRecord extends PocketError {
+  constructor(name: string) {
+    super('file-corrupt', t.loading.noRecord(name));
+  }
+}
+
+/** The error for an archive of what was learned quickly, which is opened as a training record only. */
+export class ReadoutArchive extends PocketError {
+  constructor(name: string) {
+    super('model-unsupported', `${name}: ${t.loading.zipReadout}`);
+  }
+}
+
 /** Whether a server refuses a model without the right access token. */
 export const isLocked = (error: unknown): boolean => error instanceof PocketError && (error.status === 401 || error.status === 403);
 
@@ -45,6 +59,8 @@ export function showProblem(place: HTMLElement, error?: unknown, told = explaine
 function explained(error: unknown): { title: string; advice: string } {
   if (isLocked(error)) return t.problem.locked;
   if (error instanceof NoTokenizer) return t.problem.noTokenizer;
+  if (error instanceof NoRecord) return t.problem.noRecord;
+  if (error instanceof ReadoutArchive) return t.problem.readoutArchive;
   return error instanceof PocketError ? t.problem[error.code] : t.problem.fault;
 }
 

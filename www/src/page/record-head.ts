@@ -20,6 +20,8 @@ export interface RecordHead {
   /** The steps of the whole run, and those that have been taken. */
   readonly steps: number;
   readonly taken: number;
+  /** The rows that a readout was fitted to. */
+  readonly fitted: number;
   readonly labels: readonly string[];
 }
 
@@ -46,11 +48,18 @@ export async function readHead(record: Blob): Promise<RecordHead | undefined> {
     family: text('family'),
     parameters: number('parameters'),
     fingerprint: text('fingerprint'),
-    method: text('method'),
+    method: methodOf(found['method']),
     dtype: text('dtype'),
     seed: text('seed'),
     steps: number('steps'),
     taken: Math.min(taken, number('steps')),
+    fitted: number('fitted_rows'),
     labels,
   };
+}
+
+/** The name of a method, which stands alone or before its options: `full`, or `{ readout: { pooling } }`. */
+function methodOf(found: unknown): string {
+  const [name = ''] = typeof found === 'object' && found !== null ? Object.keys(found) : [found];
+  return typeof name === 'string' ? name : '';
 }

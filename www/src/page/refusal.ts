@@ -21,9 +21,9 @@ export class Unfit extends PocketError {
 /** Shows why `source` cannot be used. Only errors of the examples are shown here; returns whether this was one. */
 export async function showRefusal(place: HTMLElement, error: unknown, source: string | Blob | undefined): Promise<boolean> {
   if (!(error instanceof PocketError) || error.code !== 'data-invalid') return false;
-  const text = typeof source === 'string' ? source : ((await source?.slice(0, HEAD_BYTES).text()) ?? '');
+  const text = typeof source === 'string' ? source : beginning(new Uint8Array((await source?.slice(0, HEAD_BYTES).arrayBuffer()) ?? new ArrayBuffer(0)));
   // A binary file is not shown, because its first lines would say nothing.
-  const binary = text.includes('\0') || /\uFFFD/.test(text.slice(0, HEAD_BYTES / 2));
+  const binary = text === undefined;
   const name = source instanceof File ? source.name : '';
   const [found, advice] = binary ? [t.refusal.binary(name), t.refusal.binaryAdvice] : [error.message, error instanceof Unfit ? error.advice : t.refusal.other];
   const lines = binary ? [] : text.split(/\r\n|[\r\n]/).filter((line) => line.trim() !== '').slice(0, LINES);
@@ -39,4 +39,23 @@ export async function showRefusal(place: HTMLElement, error: unknown, source: st
   );
   place.scrollIntoView({ block: 'nearest' });
   return true;
+}
+
+/** The text that a file begins with, in the encodings that the engine reads; `undefined` if it is not a text. */
+export function beginning(bytes: Uint8Array): string | undefined {
+  const [first, second] = bytes;
+  const wide = first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : undefined;
+  const text = wide === undefined ? (decoded(bytes, 'utf-8') ?? decoded(bytes, 'windows-1252') ?? '') : (decoded(bytes, wide) ?? '');
+  // Texts have no control characters besides tabs, line ends and page breaks. A PDF may begin without any.
+  const isControl = (char: string): boolean => char < ' ' && !'\t\n\r\f'.includes(char);
+  return [...text].some(isControl) || /^(%PDF-|\{\\rtf)/.test(text) ? undefined : text;
+}
+
+/** The text in an encoding, if it is that. The last character may be cut off. */
+function decoded(bytes: Uint8Array, encoding: string): string | undefined {
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,7 @@
 /** The examples of a file, as the page shows them. The engine reads the file. */
 import type { Completion, Data, FineTuner, LabelledText, Layout, ReadOptions, ReadRows } from 'pocketllm';
+import { folded, placesOfTexts, sayCopies } from './copies.ts';
+import { joined } from './format.ts';
 import { Unfit } from './refusal.ts';
 import { sayNotes } from './said.ts';
 import { t } from './text.ts';
@@ -95,41 +97,53 @@ export function counted(given: readonly Row[], problems: string[], column = 'lab
   const rows = given.map((row) => ({ ...row, label: chosen.get(folded(row.label)) ?? row.label }));
   if (labels.size < 2) {
     const [only] = labels.keys();
-    throw new Unfit(only === undefined ? t.refusal.noLabel : t.refusal.oneLabel(only), t.refusal.oneLabelAdvice);
+    const [first] = problems;
+    const left = first === undefined ? [] : [`${t.examples.leftOut(problems.length)}: ${first}`];
+    throw new Unfit(joined([only === undefined ? t.refusal.noLabel : t.refusal.oneLabel(only), ...left]), t.refusal.oneLabelAdvice);
   }
   if (labels.size > MAX_LABELS) {
     throw new Unfit(t.refusal.manyLabels(labels.size, column), t.refusal.manyLabelsAdvice(MAX_LABELS));
   }
+  said.push(...sayCopies(rows));
   return { kind: 'labelled', rows, labels: new Map([...labels].sort((a, b) => b[1] - a[1])), problems, said };
 }
 
-const folded = (label: string): string => label.trim().replace(/\s+/g, ' ').toLocaleLowerCase();
-
 /**
  * Holds out a share of the rows, at most about `most` of them. It takes the same share of each label,
- * and at least one row of each label that has three, because otherwise a rare label might not be
- * measured at all. The same rows are drawn each time.
+ * and at least one text of each label that has three, because otherwise a rare label might not be
+ * measured at all. Copies of a text stay together. The same rows are drawn each time.
  */
 export function split(rows: readonly Row[], share: number, most: number): { train: Row[]; heldOut: Row[] } {
   if (rows.length < 10 || share === 0) return { train: [...rows], heldOut: [] };
   const part = Math.min(share, most / rows.length);
-  const byLabel = new Map<string, number[]>();
-  rows.forEach(({ label }, at) => {
+  const byLabel = new Map<string, number[][]>();
+  for (const places of placesOfTexts(rows)) {
+    const label = rows[places[0] ?? 0]?.label ?? '';
     const own = byLabel.get(label);
-    if (own === undefined) byLabel.set(label, [at]);
-    else own.push(at);
-  });
+    if (own === undefined) byLabel.set(label, [places]);
+    else own.push(places);
+  }
   const random = generator();
-  const out = new Set([...byLabel.values()].flatMap((all) => shuffled(all, random).slice(0, all.length < 3 ? 0 : Math.max(1, Math.round(all.length * part)))));
+  const out = new Set([...byLabel.values()].flatMap((texts) => drawn(shuffled(texts, random), part)));
   return { train: rows.filter((_, at) => !out.has(at)), heldOut: rows.filter((_, at) => out.has(at)) };
 }
 
+/** The rows of the first texts, up to this share of all their rows. Each text is given by the places of its copies. */
+function drawn(texts: readonly number[][], part: number): number[] {
+  if (texts.length < 3) return [];
+  const most = Math.max(1, Math.round(texts.flat().length * part));
+  const out: number[] = [];
+  for (const places of texts) if (out.length + places.length <= most) out.push(...places);
+  // If each text has many copies, a single one is more than the share.
+  return out.length > 0 ? out : texts.reduce((least, places) => (places.length < least.length ? places : least));
+}
+
 /** The list in a random order (Fisher and Yates). */
-function shuffled(list: readonly number[], random: () => number): number[] {
+function shuffled<T>(list: readonly T[], random: () => number): T[] {
   const order = [...list];
   for (let at = order.length - 1; at > 0; at--) {
     const other = Math.floor(random() * (at + 1));
-    [order[at], order[other]] = [order[other] ?? 0, order[at] ?? 0];
+    [order[at], order[other]] = [order[other] as T, order[at] as T];
   }
   return order;
 }

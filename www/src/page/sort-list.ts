@@ -81,15 +81,17 @@ export class ListSorter {
     this.#stopping = new AbortController();
     this.#sorted = [];
     [this.#start.hidden, this.#stop.hidden, this.#save.hidden, this.#live.hidden] = [true, false, true, false];
-    this.#status.textContent = t.sorting.reading;
+    [this.#status.textContent, this.#note.textContent] = [t.sorting.reading, t.sorting.note];
     this.#stop.focus({ preventScroll: true });
     this.#bar.removeAttribute('value');
     this.#shown.replaceChildren();
     let texts: readonly string[] = [];
+    let failed = false;
     try {
       texts = await this.#read(tuner);
       await this.#classify(tuner, prompting, texts, this.#stopping.signal);
     } catch (error) {
+      failed = !isAbort(error);
       const shown = isAbort(error) || (await showRefusal(this.#problem, error, this.#picker.files?.[0]));
       if (!shown) showProblem(this.#problem, error);
     } finally {
@@ -97,6 +99,8 @@ export class ListSorter {
       this.#picker.value = '';
       [this.#start.hidden, this.#stop.hidden] = [false, true];
       this.#finish(texts.length);
+      // If nothing could be read, the error says everything.
+      if (failed && texts.length === 0) this.#live.hidden = true;
     }
   }
 

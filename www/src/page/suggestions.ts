@@ -28,6 +28,9 @@ export const SUGGESTIONS: readonly Suggestion[] = [
   { id: 'FacebookAI/roberta-large', good: t.suggestions.sortingPaper, size: 1.4e9, layers: 302 },
 ];
 
+/** The model that is proposed for writing if the page has none of its own. */
+export const WRITER = SUGGESTIONS.find(({ id }) => id === 'HuggingFaceTB/SmolLM2-135M-Instruct') as Suggestion;
+
 /** Tokens of a short text. */
 const TEXT = 64;
 /** A first result of learning quickly reads this many texts once. */

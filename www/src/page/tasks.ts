@@ -1,7 +1,10 @@
 /** The start of the page: examples that run after one tap, and a person's own texts. */
-import { byId } from './dom.ts';
+import { isIncluded } from './built-in.ts';
+import { byId, el } from './dom.ts';
 import type { SampleName } from './samples.ts';
 import type { App, Flow } from './state.ts';
+import { WRITER } from './suggestions.ts';
+import { t } from './text.ts';
 
 interface Parts {
   /** Loads a model that can do the task, unless one is loaded, and then calls `then`. */
@@ -20,8 +23,10 @@ const TASKS: Readonly<Record<string, { sample: SampleName; writes: boolean }>> =
 export function setUpTasks(app: App, flow: Flow, { withModel, takeSample }: Parts): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-task]')) {
     const task = TASKS[button.dataset['task'] ?? ''];
+    if (task?.writes === true && !isIncluded('smollm2')) button.querySelector('.task-note')?.after(el('span', { class: 'task-note' }, t.tasks.needsDownload(WRITER.size)));
     if (task !== undefined) button.addEventListener('click', () => withModel(task.writes, () => void run(task.sample)));
   }
+  if (!isIncluded('smollm2')) byId('tasks-examples', HTMLElement).textContent = t.tasks.examplesToTry;
   byId('own-sort', HTMLButtonElement).addEventListener('click', () => withModel(false, own));
   byId('own-write', HTMLButtonElement).addEventListener('click', () => withModel(true, own));
 

@@ -134,10 +134,11 @@ export class TrainView {
     if (when !== undefined && document.activeElement === this.pause) this.stop.focus();
     this.pause.hidden = when !== undefined;
     this.stop.textContent = when === undefined ? t.training.stop : t.live.skip;
+    // Skipping a measurement disables the button, which then stops the training.
+    this.stop.disabled = false;
     if (when === undefined) return;
     this.#bar.removeAttribute('value');
     this.#left.textContent = '';
-    this.stop.disabled = false;
   }
 
   /** Shows what the engine is doing: it compiles programs, tests the model, searches for a learning rate, or restarts a GPU that was lost. */

@@ -12,7 +12,7 @@ import { HowForm } from './how.ts';
 import { openKept } from './open-kept.ts';
 import { Pace } from './pace.ts';
 import { isAbort } from './problem.ts';
-import { checkPrompt, dataOptions, readoutPrompt, readoutRows } from './prompt.ts';
+import { checkPrompt, dataOptions, readoutPrompt } from './prompt.ts';
 import { Runner, type Run, type RunState } from './runner.ts';
 import { SentencesField } from './sentences.ts';
 import { beginTraining, canKeep, discardTraining, newId, updateTraining } from './session.ts';
@@ -278,7 +278,7 @@ export class Training {
         return;
       }
       if (app.trained > from || lacksAfter(app, run.dataset)) await this.#measure(run, 'after');
-      if (id !== undefined && (!this.#ranQuick || runner?.finished === true)) await updateTraining(id, app, given);
+      if (id !== undefined && (!this.#ranQuick || app.trained > 0)) await updateTraining(id, app, given);
     } catch (error) {
       failed = !isAbort(error);
       if (failed) view.problem(error);
@@ -375,15 +375,15 @@ export class Training {
     await this.#run(() => this.#open(run, losses, isNew));
   }
 
-  /** Shows a run of an earlier tab as it ended there. Its losses so far are `losses`. */
-  async show(run: Omit<Run, 'runner'>, losses: readonly number[]): Promise<void> {
+  /** Shows a run of an earlier tab as it ended there. Its losses so far are `losses`, and a quick one has learned from `learned` rows. */
+  async show(run: Omit<Run, 'runner'>, losses: readonly number[], learned: number): Promise<void> {
     const { dataset, settings: given } = run;
     this.#current = run;
     [this.#suited, this.#ran, this.#ranQuick] = [run.tuner, dataset, given.method === 'readout'];
     this.#app.training = run.id;
     const { after, prompting } = this.#app;
     if (dataset.kind === 'labelled' && this.#ranQuick) {
-      this.#learned = readoutRows(dataset).length;
+      this.#learned = learned;
       this.view.heldOut(after === undefined || prompting === undefined ? '' : evaluationLine(after, prompting));
     } else {
       this.view.prepare(given.steps, losses);

@@ -1,7 +1,8 @@
 /** The list of the trainings on this device: to open, continue, rename and delete each. */
 import { PocketError, storage } from 'pocketllm';
 import { announce, byId, el } from './dom.ts';
-import { bytes, count, percent } from './format.ts';
+import { share } from './figures.ts';
+import { bytes, count } from './format.ts';
 import { language } from './language.ts';
 import { isAbort, showProblem } from './problem.ts';
 import { deleteTraining, renameTraining, trainings, type Kept } from './session.ts';
@@ -111,11 +112,11 @@ class TrainingsList {
     const { about, head } = kept;
     const quick = about.settings.method === 'readout';
     const unfinished = quick ? about.after === undefined : head.taken < about.settings.steps;
-    const share = about.after?.accuracy;
+    const { after } = about;
     const facts = [
       about.modelName,
       ...(quick ? (unfinished ? [t.trainings.unfinished] : [t.trainings.quick]) : [unfinished ? t.trainings.someSteps(count(head.taken), count(about.settings.steps)) : t.trainings.steps(count(head.taken), head.taken)]),
-      ...(share === undefined ? [] : [t.trainings.right(percent(share))]),
+      ...(after?.accuracy === undefined ? [] : [t.trainings.right(share(after, after.accuracy))]),
       ago(kept.modified),
     ];
     const title = el('b', {}, about.name);

@@ -39,6 +39,7 @@ export function setUpTry(app: App, flow: Flow): void {
     const written = app.comparisons.filter((each) => each.written !== undefined);
     byId('written', HTMLElement).hidden = written.length === 0;
     byId('written-list', HTMLElement).replaceChildren(...written.map((each) => answers(each, LENGTH)));
+    byId('compare-none', HTMLElement).hidden = app.comparisons.length > 0;
     list.replaceChildren(...(app.prompting === undefined ? [] : app.comparisons.map((each) => comparison(each, app.prompting, LENGTH))));
   }
 

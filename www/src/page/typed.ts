@@ -1,6 +1,7 @@
 /** The form for typing examples one by one: each with its label, or, for a model that writes, texts or questions with their answers. */
 import { byId, el } from './dom.ts';
 import { excerpt } from './format.ts';
+import { folded } from './copies.ts';
 import { counted, type Parsed, type Row } from './rows.ts';
 import { t } from './text.ts';
 
@@ -110,7 +111,10 @@ export class TypedRows {
       empty.focus();
       return;
     }
-    this.#now.push({ text: text.value.trim(), label: second?.value.trim() ?? '' });
+    const label = second?.value.trim() ?? '';
+    // "Work" and "work" are one label.
+    const same = this.#use === 'sort' ? this.#names().find((name) => folded(name) === folded(label)) : undefined;
+    this.#now.push({ text: text.value.trim(), label: same ?? label });
     text.value = '';
     // The next text often has the same label, but it has another answer.
     if (second === this.#answer) second.value = '';

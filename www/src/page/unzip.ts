@@ -3,6 +3,7 @@
  * slices of the archive's Blob, so they are not copied. The directory at the archive's end is used (PKWARE's APPNOTE, 4.3).
  */
 import { PocketError } from 'pocketllm';
+import { ReadoutArchive } from './problem.ts';
 import { t } from './text.ts';
 
 const END = { signature: 0x06054b50, bytes: 22 };
@@ -65,7 +66,7 @@ export async function unzip(archive: File): Promise<File[]> {
     found.push(new File([content], name));
   }
   // sentence-transformers applies this layer after pooling. Without it the model would have forgotten what it learned.
-  if (found.some(({ name }) => name.endsWith('2_Dense/config.json'))) throw new PocketError('model-unsupported', `${archive.name}: ${t.loading.zipReadout}`);
+  if (found.some(({ name }) => name.endsWith('2_Dense/config.json'))) throw new ReadoutArchive(archive.name);
   const [top = ''] = /^[^/]+\//.exec(found[0]?.name ?? '') ?? [];
   return top === '' || !found.every(({ name }) => name.startsWith(top)) ? found : found.map((file) => new File([file], file.name.slice(top.length)));
 }

@@ -71,8 +71,13 @@ export async function weigh({ model, access, inspect }: Weighed, place: HTMLElem
   tell(stream === undefined ? [] : [t.tasks.trying(await memoryName())], false);
   announce(joined([...sentences, ...warnings]));
   if (stream === undefined) return;
+  const trying = place.lastElementChild;
   const tried = await tryMemory(planned.peak, signal);
-  if (signal.aborted) return;
+  if (signal.aborted) {
+    // Nothing is being tried any more, but a later call may have filled the place with its own lines.
+    trying?.remove();
+    return;
+  }
   tell(tried.sentences, tried.tight);
   announce(joined(tried.sentences));
   if (now.streamed === true || !(found.short || tried.tight)) return;

@@ -159,3 +159,23 @@ fn inspected(name: &str, bytes: &[u8]) -> serde_json::Value {
     }
     found
 }
+
+/// Spreadsheets write this line for Excel, which otherwise takes the separator from the system's language.
+#[test]
+fn the_line_that_names_the_separator_is_no_row() {
+    for (line, separator) in [("sep=;", ';'), ("\"sep=;\"", ';'), ("sep=,", ','), ("sep=\t", '\t')] {
+        for end in ["\n", "\r\n", "\r"] {
+            let rows = ["Text;Label", "Lunch at noon;friend", "Pay here;scam", "Bye;"];
+            let text = format!("{line}{end}{}{end}", rows.join(end)).replace(';', &separator.to_string());
+            let reading = inspect("mail.csv", text.as_bytes(), &Wanted::default()).unwrap();
+            assert_eq!(reading.dataset.len(), 2, "{text:?}");
+            // The numbers of the lines are those of the file.
+            assert_eq!(
+                reading.problems.iter().map(|problem| problem.row).collect::<Vec<_>>(),
+                [5],
+                "{text:?}"
+            );
+        }
+    }
+    assert!(read("mail.csv", b"sep=;\n").unwrap_err().message().contains("found an empty file"));
+}

@@ -45,6 +45,7 @@ export interface Evaluation {
 
 /** The result of the rows of one label. */
 export interface LabelFigures {
+  /** The label. */
   readonly label: string;
   /** The number of rows that have the label. */
   readonly rows: number;
@@ -62,6 +63,7 @@ export interface LabelFigures {
 export interface WrongRow {
   /** The line of the file on which the row starts, or its number in an array, from 1. */
   readonly row: number;
+  /** The text of the row. */
   readonly text: string;
   /** The label that the row has. */
   readonly label: string;

@@ -54,15 +54,21 @@ export type Prompt = string | readonly ChatMessage[] | Conversation;
  */
 export type Data = string | readonly Example[] | Blob;
 
-/** A file of examples as {@link FineTuner.readRows} reads it. */
-export type ReadRows = ReadFile &
-  (
-    | { readonly kind: 'classified'; readonly rows: LabelledText[]; readonly heldOut: LabelledText[] }
-    | { readonly kind: 'completion'; readonly rows: Completion[]; readonly heldOut: Completion[] }
-    | { readonly kind: 'chat'; readonly rows: Conversation[]; readonly heldOut: Conversation[] }
-    /** One plain text; or, with `unlabeled`, with a column of texts alone or with a `layout` without labels, the text of each row. */
-    | { readonly kind: 'plain'; readonly rows: string[]; readonly heldOut: string[] }
-  );
+/**
+ * A file of examples as {@link FineTuner.readRows} reads it. Its rows are texts with labels, prompts with completions, conversations, or one
+ * plain text; the last kind also stands for the texts of the rows, with `unlabeled`, with a column of texts alone or with a `layout` without labels.
+ */
+export type ReadRows = ReadFile & (DrawnRows<'classified', LabelledText> | DrawnRows<'completion', Completion> | DrawnRows<'chat', Conversation> | DrawnRows<'plain', string>);
+
+/** The rows of a file, all of which are of one kind. */
+export interface DrawnRows<Kind, Row> {
+  /** What the rows are. */
+  readonly kind: Kind;
+  /** The rows to learn from: all of them, or those that `shots` draws. */
+  readonly rows: Row[];
+  /** The rows that `holdOut` draws to measure on. */
+  readonly heldOut: Row[];
+}
 
 /** What was recognized in a file of examples. */
 export interface ReadFile {
@@ -73,7 +79,7 @@ export interface ReadFile {
   /** For each field, the name of its column or key in the file. */
   readonly columns: Partial<Record<'text' | 'text_b' | 'label' | 'prompt' | 'input' | 'completion' | 'messages', string>>;
   /** The rows that are left out, with the reason for each. */
-  readonly problems: { readonly row: number; readonly message: string }[];
+  readonly problems: RowProblem[];
   /** The layout that was inferred if the columns do not have known names. */
   readonly layout?: Layout;
   /** What else a person should know about how the file was read, in sentences. */
@@ -82,28 +88,64 @@ export interface ReadFile {
   readonly noted: readonly ReadNote[];
 }
 
-/** What a person should know about how a file was read. */
-export type ReadNote =
-  /** The text is not in UTF-8, but in the encoding of this name. */
-  | { readonly note: 'encoding'; readonly name: string }
-  /** The lines end with carriage returns alone. */
-  | { readonly note: 'carriage-returns' }
-  /** Instructions with inputs are written as one prompt, under the headings of Alpaca. */
-  | { readonly note: 'alpaca' }
-  /** The columns of these names are not read. */
-  | { readonly note: 'unread'; readonly columns: readonly string[] };
+/** Why a row is left out. */
+export interface RowProblem {
+  /** The line of the file on which the row starts, from 1. */
+  readonly row: number;
+  /** The reason, in a sentence. */
+  readonly message: string;
+}
+
+/**
+ * What a person should know about how a file was read: its lines end with carriage returns alone; or instructions with inputs are written as
+ * one prompt, under the headings of Alpaca; or one of the other notes.
+ */
+export type ReadNote = EncodingNote | UnreadNote | PlainNote<'carriage-returns'> | PlainNote<'alpaca'>;
+
+/** A note that says all by itself. */
+export interface PlainNote<Note> {
+  /** What the note says. */
+  readonly note: Note;
+}
+
+/** The text is not in UTF-8. */
+export interface EncodingNote extends PlainNote<'encoding'> {
+  /** The name of the encoding. */
+  readonly name: string;
+}
+
+/** Some columns are not read. */
+export interface UnreadNote extends PlainNote<'unread'> {
+  /** The names of these columns. */
+  readonly columns: readonly string[];
+}
+
+/** A column of a file. */
+export interface Column {
+  /** The column's name, or `column 1` and so on. */
+  readonly name: string;
+  /** Whether the file itself has that name. */
+  readonly named: boolean;
+  /** The beginnings of the column's first values. */
+  readonly samples: readonly string[];
+}
+
+/** Where each line is divided into two columns. */
+export interface Divided {
+  /** Whether it is divided at the first or at the last of the marks in it. */
+  readonly at: 'first' | 'last';
+  /** The mark, such as a colon. */
+  readonly mark: string;
+}
 
 /** The columns of a file, with those that have the texts and the labels. */
 export interface Layout {
-  /** Every column with its name (or `column 1` and so on), whether the file itself has that name, and the beginnings of its first values. */
-  readonly columns: readonly { readonly name: string; readonly named: boolean; readonly samples: readonly string[] }[];
+  /** Every column, in the order of the file. */
+  readonly columns: readonly Column[];
   /** Whether the first line has the names of the columns. */
   readonly header: boolean;
-  /**
-   * Where each line is divided, if its fields are not those of a table: at the first or the last of the marks in it. The first column is
-   * before the mark, and the second one after it.
-   */
-  readonly divided?: { readonly at: 'first' | 'last'; readonly mark: string };
+  /** Where each line is divided, if its fields are not those of a table. The first column is before the mark, and the second one after it. */
+  readonly divided?: Divided;
   /** The index of the column of the texts. */
   readonly text?: number;
   /** The index of the column of the labels. Without it the rows are texts without labels. */
@@ -116,7 +158,7 @@ export interface Layout {
   readonly understood: string;
 }
 
-/** Options of {@link FineTuner.readRows}; `shots`, `holdOut` and `dataSeed` are as in training. */
+/** Options of {@link FineTuner.readRows}. */
 export interface ReadOptions {
   /** The file's name. Its extension determines the format; without a known extension, the text does. */
   readonly name?: string;
@@ -130,8 +172,11 @@ export interface ReadOptions {
   readonly labeled?: boolean;
   /** Whether only the texts are read, one from each row or line, because their labels will be chosen later. */
   readonly unlabeled?: boolean;
+  /** The number of rows to draw from each class, as in training. */
   readonly shots?: number;
+  /** The number of rows to hold out, as in training. */
   readonly holdOut?: number;
+  /** The seed of the draw, as in training. */
   readonly dataSeed?: number;
 }
 

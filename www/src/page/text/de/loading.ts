@@ -19,5 +19,6 @@ export const loading: Texts['loading'] = {
   zipDamaged: 'dieses Archiv ist beschädigt oder unvollständig',
   zipTooLarge: 'ein Archiv von mehr als 4 GB: Entpacke es und wähle seine Dateien',
   zipUnread: (name: string) => `${name} darin ist verschlüsselt oder ungewöhnlich komprimiert: Entpacke das Archiv und wähle seine Dateien`,
+  noRecord: (name: string) => `${name} enthält weder ein Trainingsprotokoll noch einen Adapter, oder die Datei ist beschädigt.`,
   zipReadout: 'Darin steckt schnell Gelerntes (2_Dense), das diese Seite nicht aus einem Archiv öffnet: Lade das Modell, mit dem es begann, und öffne sein Trainingsprotokoll',
 };

@@ -9,7 +9,7 @@ export const model: Texts['model'] = {
   fromHub: 'Von Hugging Face',
   fromHubNote: 'Eine öffentliche Sammlung von Modellen. Gib den Namen eines Modells ein, zum Beispiel <code>FacebookAI/roberta-base</code>. Der Download wird auf diesem Gerät gespeichert.',
   fromFiles: 'Aus meinen Dateien',
-  fromFilesNote: 'Ein Modell, das du schon hast: die Dateien <code>config.json</code>, <code>tokenizer.json</code> und <code>model.safetensors</code> oder eine <code>.gguf</code>-Datei. Oder die ZIP-Datei eines Modells, das diese Seite gespeichert hat.',
+  fromFilesNote: 'Ein Modell, das du schon hast: die Dateien <code>config.json</code>, <code>tokenizer.json</code> und <code>model.safetensors</code> oder eine <code>.gguf</code>-Datei. Oder die ZIP-Datei eines Modells, das diese Seite gründlich trainiert und gespeichert hat.',
   hubName: 'Name des Modells oder Adresse seiner Seite',
   lookUp: 'Ansehen',
   token: 'Dein Zugriffstoken',

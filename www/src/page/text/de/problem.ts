@@ -70,6 +70,14 @@ export const problem: Texts['problem'] = {
     title: 'Dieser Link lässt sich nicht öffnen',
     advice: 'Manche Programme schneiden lange Links ab. Kopiere den ganzen Link oder bitte die Person, die ihn geschickt hat, um das Trainingsprotokoll als Datei.',
   },
+  noRecord: {
+    title: 'Diese Datei lässt sich hier nicht öffnen',
+    advice: 'Wähle das Trainingsprotokoll, das in Schritt 4 heruntergeladen wurde, oder einen Adapter als Zip-Datei. Ein Modell wählst du stattdessen unter „Modell“, Beispiele in Schritt 2.',
+  },
+  readoutArchive: {
+    title: 'Dieses Archiv lässt sich nicht als Modell öffnen',
+    advice: 'Ohne das Trainingsprotokoll kannst du noch einmal aus denselben Beispielen lernen. Das dauert Sekunden.',
+  },
   noTokenizer: {
     title: 'Diesem Modell fehlt eine Datei',
     advice: 'Wähle ein anderes Modell, am besten das, aus dem dieses entstanden ist; seine Seite nennt es meist. Oder lade die Dateien dieses Modells und tokenizer.json von jenem herunter und wähle sie alle zusammen unter „Aus meinen Dateien“ aus.',

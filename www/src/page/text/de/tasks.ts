@@ -1,9 +1,12 @@
 /** Step 1: what the model should learn, and which model it is. */
+import { bytes } from '../../format.ts';
 import type { Texts } from '../en/index.ts';
 
 export const tasks: Texts['tasks'] = {
   head: 'Was soll die KI lernen?',
   examples: 'Drei startklare Beispiele',
+  examplesToTry: 'Drei Beispiele zum Ausprobieren',
+  needsDownload: (size: number) => `Lädt zuerst ein Modell herunter, das schreibt: ${bytes(size)} von Hugging Face.`,
   sort: 'Meine Nachrichten sortieren',
   sortNote: 'Familie, Arbeit oder Angebot? Das lernt die KI aus 60 Nachrichten.',
   sortAsk: 'Can you pick up the kids on your way home?',

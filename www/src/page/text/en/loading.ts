@@ -18,5 +18,6 @@ export const loading = {
   zipDamaged: 'this archive is damaged or incomplete',
   zipTooLarge: 'an archive of more than 4 GB: unpack it, and choose its files',
   zipUnread: (name: string) => `${name} in it is encrypted or compressed in an unusual way: unpack the archive, and choose its files`,
+  noRecord: (name: string) => `${name} holds neither a training record nor an adapter, or is damaged.`,
   zipReadout: 'it holds what was learned quickly (2_Dense), which this page does not open from an archive: load the model that it started from, and open its training record',
 };

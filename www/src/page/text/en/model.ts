@@ -8,7 +8,7 @@ export const model = {
   fromHub: 'From Hugging Face',
   fromHubNote: 'A public collection of models. Give the name of a model, such as <code>FacebookAI/roberta-base</code>. The download is saved on this device.',
   fromFiles: 'From my files',
-  fromFilesNote: 'A model you have already: the files <code>config.json</code>, <code>tokenizer.json</code> and <code>model.safetensors</code>, or one <code>.gguf</code> file. Or the zip file of a model that this page has saved.',
+  fromFilesNote: 'A model you have already: the files <code>config.json</code>, <code>tokenizer.json</code> and <code>model.safetensors</code>, or one <code>.gguf</code> file. Or the zip file of a model that this page has trained deeply and saved.',
   hubName: 'The model’s name, or the address of its page',
   lookUp: 'Look it up',
   token: 'Your access token',

@@ -69,6 +69,14 @@ export const problem = {
     title: 'This link cannot be opened',
     advice: 'Some programs cut off long links. Copy all of it, or ask the person who sent it for the training record as a file.',
   },
+  noRecord: {
+    title: 'This file cannot be opened here',
+    advice: 'Choose the training record that was downloaded in step 4, or an adapter as a zip file. A model is chosen under “Model”, and examples in step 2.',
+  },
+  readoutArchive: {
+    title: 'This archive cannot be opened as a model',
+    advice: 'Without the training record, learn from the same examples again, which takes seconds.',
+  },
   noTokenizer: {
     title: 'A file is missing from this model',
     advice: 'Choose another model, ideally the one that this model was made from. Its page usually names it. Or download the files of this model and the tokenizer.json of the other, and choose all of them together under “From my files”.',

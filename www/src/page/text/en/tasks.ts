@@ -1,7 +1,11 @@
 /** Step 1: what the model should learn, and which model it is. */
+import { bytes } from '../../format.ts';
+
 export const tasks = {
   head: 'What should it learn?',
   examples: 'Three examples, ready to run',
+  examplesToTry: 'Three examples to try',
+  needsDownload: (size: number) => `First downloads a model that writes: ${bytes(size)} from Hugging Face.`,
   sort: 'Sort my messages',
   sortNote: 'Family, work or an offer? It learns that from 60 messages.',
   sortAsk: 'Can you pick up the kids on your way home?',

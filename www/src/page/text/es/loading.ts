@@ -19,5 +19,6 @@ export const loading: Texts['loading'] = {
   zipDamaged: 'este archivo comprimido está dañado o incompleto',
   zipTooLarge: 'un archivo comprimido de más de 4 GB: descomprímelo y elige sus archivos',
   zipUnread: (name: string) => `${name} está cifrado o comprimido de una forma poco común: descomprime el archivo y elige lo que contiene`,
+  noRecord: (name: string) => `${name} no contiene ni un registro de entrenamiento ni un adaptador, o está dañado.`,
   zipReadout: 'contiene lo aprendido rápido (2_Dense), que esta página no abre desde un archivo comprimido: carga el modelo del que partió y abre su registro de entrenamiento',
 };

@@ -9,7 +9,7 @@ export const model: Texts['model'] = {
   fromHub: 'De Hugging Face',
   fromHubNote: 'Una colección pública de modelos. Escribe el nombre de un modelo, por ejemplo <code>FacebookAI/roberta-base</code>. La descarga se guarda en este dispositivo.',
   fromFiles: 'De mis archivos',
-  fromFilesNote: 'Un modelo que ya tienes: los archivos <code>config.json</code>, <code>tokenizer.json</code> y <code>model.safetensors</code>, o un solo archivo <code>.gguf</code>. O el archivo zip de un modelo que guardó esta página.',
+  fromFilesNote: 'Un modelo que ya tienes: los archivos <code>config.json</code>, <code>tokenizer.json</code> y <code>model.safetensors</code>, o un solo archivo <code>.gguf</code>. O el archivo zip de un modelo que esta página entrenó a fondo y guardó.',
   hubName: 'El nombre del modelo o la dirección de su página',
   lookUp: 'Buscar',
   token: 'Tu token de acceso',

@@ -70,6 +70,14 @@ export const problem: Texts['problem'] = {
     title: 'Este enlace no se puede abrir',
     advice: 'Algunos programas cortan los enlaces largos. Cópialo entero o pide a quien lo envió el registro de entrenamiento como archivo.',
   },
+  noRecord: {
+    title: 'Este archivo no se puede abrir aquí',
+    advice: 'Elige el registro de entrenamiento que se descargó en el paso 4, o un adaptador en un archivo zip. Los modelos se eligen en «Modelo», y los ejemplos en el paso 2.',
+  },
+  readoutArchive: {
+    title: 'Este archivo comprimido no se puede abrir como modelo',
+    advice: 'Sin el registro de entrenamiento, aprende otra vez de los mismos ejemplos, que tarda segundos.',
+  },
   noTokenizer: {
     title: 'A este modelo le falta un archivo',
     advice: 'Elige otro modelo: mejor aquel del que procede este, que su página suele nombrar. O descarga los archivos de este y tokenizer.json de aquel, y elígelos todos juntos en «De mis archivos».',

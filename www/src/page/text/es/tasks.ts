@@ -1,9 +1,12 @@
 /** Step 1: what the model should learn, and which model it is. */
+import { bytes } from '../../format.ts';
 import type { Texts } from '../en/index.ts';
 
 export const tasks: Texts['tasks'] = {
   head: '¿Qué quieres que aprenda?',
   examples: 'Tres demos, listas para usar',
+  examplesToTry: 'Tres ejemplos para probar',
+  needsDownload: (size: number) => `Antes descarga un modelo que escribe: ${bytes(size)} de Hugging Face.`,
   sort: 'Clasificar mis mensajes',
   sortNote: '¿Familia, trabajo u oferta? Lo aprende con 60 mensajes en inglés.',
   sortAsk: 'Can you pick up the kids on your way home?',

@@ -12,7 +12,7 @@ export const trainings: Texts['trainings'] = {
   unfinished: 'sin terminar',
   someSteps: (taken: string, steps: string) => `${taken} de ${steps} pasos`,
   steps: (taken: string, many: number) => `${taken} ${many === 1 ? 'paso' : 'pasos'}`,
-  right: (share: string) => `${share} de aciertos`,
+  right: (share: string) => `Aciertos: ${share}`,
   justNow: 'ahora mismo',
   open: 'Abrir',
   continue: 'Continuar',

@@ -19,5 +19,6 @@ export const loading: Texts['loading'] = {
   zipDamaged: 'このアーカイブは壊れているか、途中で切れています',
   zipTooLarge: '4 GBを超えるアーカイブです。展開して、中のファイルを選んでください',
   zipUnread: (name: string) => `中の「${name}」は暗号化されているか、特殊な方式で圧縮されています。展開して、中のファイルを選んでください`,
+  noRecord: (name: string) => `${name} は学習記録でもアダプターでもないか、壊れています。`,
   zipReadout: '「すばやく」学んだ結果（2_Dense）が入っていますが、このページはアーカイブからは開けません。元のモデルを読み込み、学習記録を開いてください',
 };

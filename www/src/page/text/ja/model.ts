@@ -9,7 +9,7 @@ export const model: Texts['model'] = {
   fromHub: 'Hugging Faceから',
   fromHubNote: '公開モデルが集まるサイトです。<code>FacebookAI/roberta-base</code>のようなモデル名を入力してください。ダウンロードしたモデルはこの端末に保存されます。',
   fromFiles: '手元のファイルから',
-  fromFilesNote: 'すでに持っているモデルを使います。<code>config.json</code>、<code>tokenizer.json</code>、<code>model.safetensors</code>の3つか、<code>.gguf</code>ファイル1つが必要です。このページで保存したモデルのZIPファイルも使えます。',
+  fromFilesNote: 'すでに持っているモデルを使います。<code>config.json</code>、<code>tokenizer.json</code>、<code>model.safetensors</code>の3つか、<code>.gguf</code>ファイル1つが必要です。このページでじっくり学習させて保存したモデルのZIPファイルも使えます。',
   hubName: 'モデル名、またはページのURL',
   lookUp: '調べる',
   token: 'アクセストークン',

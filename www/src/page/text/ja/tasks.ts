@@ -1,9 +1,12 @@
 /** Step 1: what the model should learn, and which model it is. */
+import { bytes } from '../../format.ts';
 import type { Texts } from '../en/index.ts';
 
 export const tasks: Texts['tasks'] = {
   head: '何を学ばせますか？',
   examples: 'すぐ試せる3つの見本',
+  examplesToTry: '試せる例が3つあります',
+  needsDownload: (size: number) => `先に、文章を書くモデルをダウンロードします（Hugging Faceから${bytes(size)}）。`,
   sort: 'メッセージを分類',
   sortNote: '家族、仕事、それともお得情報？60件のメッセージから見分け方を学びます。',
   sortAsk: 'Can you pick up the kids on your way home?',

@@ -12,7 +12,7 @@ export const trainings: Texts['trainings'] = {
   unfinished: '未完了',
   someSteps: (taken: string, steps: string) => `${taken}/${steps}ステップ`,
   steps: (taken: string) => `${taken}ステップ`,
-  right: (share: string) => `正解率${share}`,
+  right: (share: string) => `正解：${share}`,
   justNow: 'たった今',
   open: '開く',
   continue: '続ける',

@@ -19,5 +19,6 @@ export const loading: Texts['loading'] = {
   zipDamaged: '압축 파일이 손상되었거나 잘렸어요',
   zipTooLarge: '4 GB가 넘는 압축 파일이에요. 압축을 풀고 안의 파일을 선택하세요',
   zipUnread: (name: string) => `안의 파일이 암호화되었거나 특이한 방식으로 압축되어 있어요: ${name}. 압축을 풀고 안의 파일을 선택하세요`,
+  noRecord: (name: string) => `${name} 파일은 학습 기록도 어댑터도 아니거나 손상되었어요.`,
   zipReadout: '빠르게 배운 결과(2_Dense)가 들어 있지만, 이 페이지는 압축 파일에서 그것을 열지 않아요. 처음 모델을 불러온 뒤 학습 기록을 여세요',
 };

@@ -9,7 +9,7 @@ export const model: Texts['model'] = {
   fromHub: 'Hugging Face에서',
   fromHubNote: '공개된 모델을 모아 둔 곳이에요. <code>FacebookAI/roberta-base</code> 같은 모델 이름을 입력하세요. 다운로드한 모델은 이 기기에 저장돼요.',
   fromFiles: '내 파일에서',
-  fromFilesNote: '이미 가지고 있는 모델이에요. <code>config.json</code>, <code>tokenizer.json</code>, <code>model.safetensors</code> 파일이나 <code>.gguf</code> 파일 하나를 쓰세요. 이 페이지에서 저장한 모델의 zip 파일도 쓸 수 있어요.',
+  fromFilesNote: '이미 가지고 있는 모델이에요. <code>config.json</code>, <code>tokenizer.json</code>, <code>model.safetensors</code> 파일이나 <code>.gguf</code> 파일 하나를 쓰세요. 이 페이지에서 깊게 학습해 저장한 모델의 zip 파일도 쓸 수 있어요.',
   hubName: '모델 이름 또는 모델 페이지 주소',
   lookUp: '찾기',
   token: '내 액세스 토큰',

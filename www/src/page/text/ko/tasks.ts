@@ -1,9 +1,12 @@
 /** Step 1: what the model should learn, and which model it is. */
+import { bytes } from '../../format.ts';
 import type { Texts } from '../en/index.ts';
 
 export const tasks: Texts['tasks'] = {
   head: '무엇을 가르칠까요?',
   examples: '바로 해 볼 수 있는 세 가지',
+  examplesToTry: '해 볼 수 있는 예시 세 가지',
+  needsDownload: (size: number) => `먼저 글을 쓰는 모델을 내려받아요(Hugging Face에서 ${bytes(size)}).`,
   sort: '내 메시지 분류하기',
   sortNote: 'family(가족), work(업무), offer(광고) 중 무엇일까요? 메시지 60개를 보고 배워요.',
   sortAsk: 'Can you pick up the kids on your way home?',

@@ -12,7 +12,7 @@ export const trainings: Texts['trainings'] = {
   unfinished: '끝나지 않음',
   someSteps: (taken: string, steps: string) => `${steps}스텝 중 ${taken}스텝`,
   steps: (taken: string) => `${taken}스텝`,
-  right: (share: string) => `정답률 ${share}`,
+  right: (share: string) => `정답 ${share}`,
   justNow: '방금',
   open: '열기',
   continue: '계속',
