@@ -28,7 +28,10 @@ impl Session {
         }
         let problem = self.config().get("problem_type").and_then(Value::as_str);
         if let Some(other) = problem.filter(|problem| *problem != "single_label_classification") {
-            bail!(ModelUnsupported, "{name}: problem_type {other:?} is not implemented");
+            bail!(
+                ModelUnsupported,
+                "config.json: problem_type is {other:?}, expected \"single_label_classification\""
+            );
         }
         let labels = match *output.shape.as_slice() {
             [1, _] => {
