@@ -73,7 +73,7 @@ test('several trainings are kept by name, and each is opened without being train
   await page.getByRole('button', { name: 'Ask' }).click();
   // Its examples are shown, and nothing is lost by looking at them.
   await page.getByRole('button', { name: 'Give it examples' }).click();
-  await page.getByText('great', { exact: true }).first().waitFor();
+  await page.locator('.label-count', { hasText: 'great' }).waitFor();
   await shoot(page, 'phone-light-2-opened');
   await page.getByRole('button', { name: 'Next: training' }).click();
   await page.getByRole('button', { name: 'Train 12 more steps' }).waitFor();
