@@ -169,7 +169,7 @@ impl ReadoutTrainer {
             Cache::new(examples, &order, pooling)
         });
         let train = Cache::new(train, &order, pooling);
-        let texts = classified(data)?.iter().map(|row| plain(&row.text));
+        let texts = classified(data)?.iter().map(|row| (plain(&row.text), row.text_b.as_deref().map(plain)));
         let (labels, pretrained, start) = (labels.with_texts(texts).select(&order), None, None);
         Ok(ReadoutTrainer { encoder, labels, pretrained, order, train, held_out, header, start })
     }
