@@ -33,7 +33,8 @@ pub struct AdapterBytes {
 impl Session {
     /// Returns the adapter as `peft` loads it. With a readout, LoRA becomes the adapter of a `*ForSequenceClassification` class if
     /// transformers has one with the same logits, and the head is in `modules_to_save`. For other readouts, and beside a prefix,
-    /// the readout's weights are in a separate file; the logits are those of its `linear` applied to the pooled hidden states.
+    /// the readout's weights are in a separate file; the logits are those of its `linear` applied to the pooled hidden states. If the
+    /// model has no head, the adapter is one of `AutoModel`.
     ///
     /// # Errors
     /// `invalid-argument` if there is no adapter that `peft` knows; errors from the backend.
@@ -63,8 +64,11 @@ impl Session {
             (Some(readout), peft::Method::Lora(_)) => readout.head(self).await?,
             _ => None,
         };
+        // Without a head, transformers opens the model as `AutoModel`.
+        let is_bare = head.is_none() && spec.head().is_err();
         let task_type = match &head {
             Some(_) => Some(SEQ_CLS),
+            None if is_bare => Some(FEATURE_EXTRACTION),
             None if spec.head_kind() == HeadKind::CausalLm => Some(CAUSAL_LM),
             None => task_type,
         };
@@ -72,7 +76,10 @@ impl Session {
             Some((_, changes)) => self.whole_modules(changes).await?,
             None => Vec::new(),
         };
-        let modules = adapted_modules(spec, adapter);
+        let mut modules = adapted_modules(spec, adapter);
+        if is_bare {
+            modules.iter_mut().for_each(Module::remove_body);
+        }
         let config = AdapterConfig {
             base_model: Some(self.name.clone()),
             task_type: task_type.map(str::to_owned),

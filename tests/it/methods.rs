@@ -79,6 +79,27 @@ device_test! {
 }
 
 device_test! {
+    async fn an_adapter_of_a_model_without_a_head_is_one_of_auto_model(backend: Rc<dyn Backend>) {
+        let mut session = open(backend, "features/encoder", DType::F32).await;
+        let estimator = Estimator::default();
+        let setup =
+            Setup { method: &Method::lora(), estimator: &estimator, trainable: &[], seed: 7, initial: &[] };
+        session.set_up(&setup).await.unwrap();
+        let saved = session.save_adapter(None).await.unwrap();
+        let config: serde_json::Value = serde_json::from_str(&saved.config).unwrap();
+        assert_eq!(config["task_type"], "FEATURE_EXTRACTION");
+        assert_eq!(config["target_modules"][0], "encoder.layer.0.attention.self.query");
+        let file = safetensors::SafeTensors::deserialize(&saved.weights).unwrap();
+        let name = "base_model.model.encoder.layer.0.attention.self.query.lora_A.weight";
+        let own: Vec<f32> = bytemuck::pod_collect_to_vec(file.tensor(name).unwrap().data());
+        let again = MemoryDir::new("again")
+            .with("adapter_config.json", saved.config.into_bytes())
+            .with("adapter_model.safetensors", saved.weights.clone());
+        assert_eq!(read_adapter(&session, &again).await.unwrap().values[..own.len()], own);
+    }
+}
+
+device_test! {
     async fn an_untrained_model_is_exported_as_it_was_read(backend: Rc<dyn Backend>) {
         for model in ["gpt2", "llama", "bert", "gemma3", "gpt-neox", "modernbert", "phi3"] {
             let session = open(backend.clone(), model, DType::F32).await;

@@ -39,7 +39,7 @@ pub const PICKLE_FILE: &str = "adapter_model.bin";
 /// The `task_type` of a causal model's adapter.
 pub const CAUSAL_LM: &str = "CAUSAL_LM";
 
-/// The `task_type` of a masked model's prefix. `peft` has no separate task type for masked models.
+/// The `task_type` of a model without a head, and of a masked model's prefix. `peft` has no separate task type for masked models.
 pub const FEATURE_EXTRACTION: &str = "FEATURE_EXTRACTION";
 
 /// The `task_type` of an adapter of a `*ForSequenceClassification` class.

@@ -21,6 +21,13 @@ impl Module {
         Some(Module { path, inputs, outputs, transposed: false })
     }
 
+    /// Removes the first part of the path, which names the body of a model with a head.
+    pub fn remove_body(&mut self) {
+        if let Some((_, rest)) = self.path.split_once('.') {
+            self.path = rest.to_owned();
+        }
+    }
+
     /// The name of the layer's weight in the base model.
     pub fn weight(&self) -> String {
         format!("{}.weight", self.path)
