@@ -12,8 +12,8 @@ impl Session {
     /// The probability of each of the encoder's labels, for each text or pair of texts.
     ///
     /// # Errors
-    /// `invalid-argument` for an encoder without labels, or for a second text that its template does not read; `data-invalid` for a text that it cannot encode, naming the row, counted
-    /// from 1; errors from the backend.
+    /// `invalid-argument` for an encoder without labels, or for a second text that its template does not read; `data-invalid` for a
+    /// text that it cannot encode, naming the row, counted from 1; errors from the backend.
     pub async fn classify(
         &mut self,
         encoder: &ExampleEncoder,

@@ -39,9 +39,7 @@ pub(super) fn has_bias(spec: &ModelSpec, pooling: Pooling) -> bool {
 /// The class of transformers that scores the last token, if `pooling` is the last token.
 fn last_token_class(spec: &ModelSpec, pooling: Pooling) -> Option<&'static str> {
     let classifier = spec.classifier.filter(|head| head.dense.is_none() && head.pooling == Pooling::Last)?;
-    // OPT-350m scores the output of its decoder's projection.
-    let projected = spec.head.as_ref().is_ok_and(|head| head.projection.is_some());
-    (pooling == Pooling::Last && !projected).then_some(classifier.class)
+    (pooling == Pooling::Last).then_some(classifier.class)
 }
 
 /// Whether the tokenizer appends the token that the configuration declares as padding. transformers' class would score the token
