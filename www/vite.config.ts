@@ -8,7 +8,7 @@ import { offline } from './build/offline.ts';
 import { parts } from './build/parts.ts';
 import { policy } from './build/policy.ts';
 import { texts } from './build/texts.ts';
-import { Flaky } from './tests/flaky.ts';
+import { Attempts } from './tests/attempts.ts';
 
 const here = (path: string): string => resolve(import.meta.dirname, path);
 
@@ -101,13 +101,13 @@ export default defineConfig(({ mode }) => {
     ...pageBuild,
     test: {
       include: ['tests/**/*.test.ts'],
-      testTimeout: 120_000,
+      testTimeout: 600_000,
       hookTimeout: 300_000,
       expect: { poll: { timeout: 120_000 } },
       maxWorkers: 2,
       // Two browsers share a busy machine's cores with a software GPU. A test that fails has a second attempt, and the report names it.
       retry: 1,
-      reporters: ['default', new Flaky()],
+      reporters: ['default', new Attempts()],
     },
   };
 });

@@ -33,7 +33,7 @@ const start = (page: Page) => page.getByRole('button', { name: 'Measure this dev
 const text = (page: Page): Promise<string> => page.locator('#text').inputValue();
 const json = (from: string): Result => JSON.parse(from.slice(from.indexOf('\n{'))) as Result;
 
-test.skipIf(!BUILT)('one tap checks and measures the device, and the result is a text that the table takes', { timeout: LONG }, async () => {
+test.skipIf(!BUILT)('one tap checks and measures the device, and the result is a text that the table takes', async () => {
   const { context, page, faults, strangers } = await visit(
     site,
     PHONE,
@@ -90,7 +90,7 @@ test.skipIf(!BUILT)('one tap checks and measures the device, and the result is a
   await context.close();
 });
 
-test.skipIf(!BUILT)('a measurement stops at once, and one that the browser ended is shown with what it had found', { timeout: LONG }, async () => {
+test.skipIf(!BUILT)('a measurement stops at once, and one that the browser ended is shown with what it had found', async () => {
   const { context, page, faults } = await visit(site, PHONE, undefined, 'bench/?small');
   await start(page).click();
   await page.locator('#left', { hasText: / of / }).waitFor({ timeout: LONG });
@@ -107,7 +107,7 @@ test.skipIf(!BUILT)('a measurement stops at once, and one that the browser ended
   await context.close();
 });
 
-test.skipIf(!BUILT)('a part that fails is reported, and the rest goes on', { timeout: LONG }, async () => {
+test.skipIf(!BUILT)('a part that fails is reported, and the rest goes on', async () => {
   const { context, page } = await visit(
     site,
     PHONE,

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type JSHandle, type Page } from 'playwright-core';
 import { preview, type PreviewServer } from 'vite';
+import { onTestFailed, TestRunner } from 'vitest';
 
 export const FAKE = process.env['POCKETLLM_ENGINE'] === 'fake';
 export const OUT = resolve(import.meta.dirname, 'out');
@@ -128,9 +129,27 @@ export async function visit(
     if (url.protocol.startsWith('http') && url.origin !== new URL(site.url).origin) strangers.push(url.href);
   });
   page.on('dialog', (dialog) => void dialog.accept());
+  noteIfFailed(page, faults);
   await page.goto(site.url + path);
   await started(page);
   return { context, page, faults, strangers };
+}
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** What each page of a failed test showed, and the errors that occurred in it. */
+    shown?: string[];
+  }
+}
+
+/** If the test fails, notes what the page shows, for the report: the error alone often does not say what the page did instead. */
+function noteIfFailed(page: Page, faults: readonly string[]): void {
+  // A page that several tests share belongs to none of them.
+  if (TestRunner.getCurrentTest() === undefined) return;
+  onTestFailed(async ({ task }) => {
+    const text = await page.locator('main').ariaSnapshot({ timeout: 5000 }).catch(String);
+    (task.meta.shown ??= []).push([page.url(), ...faults, text.replace(/\s+/g, ' ')].join(' | '));
+  });
 }
 
 /** Makes a page find only visible texts, because the line for screen readers repeats some of them. */

@@ -27,7 +27,7 @@ async function ask(page: Page): Promise<string[]> {
 }
 
 describe.skipIf(FAKE)('MiniLM', () => {
-  test('learns from 24 messages, is there after a reload, and is saved as other programs open it', { timeout: LONG }, async () => {
+  test('learns from 24 messages, is there after a reload, and is saved as other programs open it', async () => {
     const { context, page, faults, strangers } = await visit(site, { ...PHONE, colorScheme: 'light' });
     await openModels(page);
     // On this software GPU the small model is suggested.

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE, openSite, PATIENCE_MS, type Site } from './browser.ts';
+import { LONG } from './steps.ts';
 
-const LONG = 600_000;
 const WWW = resolve(import.meta.dirname, '..');
 const BERT = resolve(WWW, '../tests/golden/bert');
 
@@ -61,7 +61,7 @@ test('the examples install the file that npm pack writes', () => {
   }
 });
 
-test.skipIf(FAKE)('a Vite project', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('a Vite project', async () => {
   const path = project('vite', {
     'tsconfig.json': '{ "compilerOptions": { "module": "ESNext", "moduleResolution": "bundler", "lib": ["ES2023", "DOM"], "strict": true, "noEmit": true, "types": [] } }',
     'typed.ts': `
@@ -79,7 +79,7 @@ test.skipIf(FAKE)('a Vite project', { timeout: LONG }, async () => {
   expect(await outcome(join(path, 'dist'), 41737)).toBe('trained');
 });
 
-test.skipIf(FAKE)('a static page', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('a static page', async () => {
   const path = project('plain', {});
   expect(await outcome(path, 41738)).toBe('trained');
 });

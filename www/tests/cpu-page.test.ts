@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-test.skipIf(FAKE)('the page says that it uses the processor, and learns quickly with the suggested model', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('the page says that it uses the processor, and learns quickly with the suggested model', async () => {
   const { context, page, faults, strangers } = await visit(site, PHONE);
   await page.getByText('This page will use the processor').waitFor();
   await openModels(page);

@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import native from './native-losses.json' with { type: 'json' };
 import { FAKE, openSite, PACKAGE, pick, visitPackage, type Package, type Site } from './browser.ts';
 
-const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
 const BERT = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`));
 const DATA = readFileSync(golden('bert/train.csv'), 'utf8');
@@ -48,7 +47,7 @@ async function readout({ module, files, data }: Given): Promise<{ adapter: strin
 }
 
 describe.skipIf(FAKE)('a browser without WebGPU', () => {
-  test('takes the native steps on the processor, evaluates, and replays to the same bits', { timeout: LONG }, async () => {
+  test('takes the native steps on the processor, evaluates, and replays to the same bits', async () => {
     const { context, page, module, strangers, faults } = await visitPackage(without);
     const downloads: string[] = [];
     context.on('request', (request) => downloads.push(request.url().replace(/.*\//, '')));
@@ -87,7 +86,7 @@ describe.skipIf(FAKE)('a browser without WebGPU', () => {
     await context.close();
   });
 
-  test('a readout has the scores that the GPU gives it', { timeout: LONG }, async () => {
+  test('a readout has the scores that the GPU gives it', async () => {
     const here = await visitPackage(without);
     const there = await visitPackage(software);
     const [one, other] = [await here.page.evaluate(readout, { module: here.module, files: await pick(here.page, BERT), data: DATA }), await there.page.evaluate(readout, { module: there.module, files: await pick(there.page, BERT), data: DATA })];
@@ -100,7 +99,7 @@ describe.skipIf(FAKE)('a browser without WebGPU', () => {
     await there.context.close();
   });
 
-  test('it continues a prompt as natively, and refuses the GPU', { timeout: LONG }, async () => {
+  test('it continues a prompt as natively, and refuses the GPU', async () => {
     const { context, page, module } = await visitPackage(without);
     const files = await pick(page, [golden('llama-gguf/model.gguf')]);
     const { prompt, maxTokens, text } = native.generation;
@@ -121,7 +120,7 @@ describe.skipIf(FAKE)('a browser without WebGPU', () => {
   });
 });
 
-test.skipIf(FAKE)('a LoRA run that was made on the processor replays on the GPU to the same bits', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('a LoRA run that was made on the processor replays on the GPU to the same bits', async () => {
   const { context, page, module } = await visitPackage(software);
   const files = await pick(page, BERT);
   const compared = await page.evaluate(
@@ -150,7 +149,7 @@ test.skipIf(FAKE)('a LoRA run that was made on the processor replays on the GPU 
   await context.close();
 });
 
-test.skipIf(FAKE)('without relaxed SIMD the losses differ in their last bits, and a replay has the same weights', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('without relaxed SIMD the losses differ in their last bits, and a replay has the same weights', async () => {
   const { context, page, module } = await visitPackage(without);
   // The engine assembles one module with relaxed instructions. A browser that does not know them refuses it, as is done here.
   await context.route('**/worker.js', async (route) => {

@@ -5,7 +5,7 @@ import type { BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HEADERS } from '../build/policy.ts';
 import { FAKE, openSite, PACKAGE, PHONE, pick, visit, visitPackage, type Site } from './browser.ts';
-import { loadModel, LONG, pasteExamples, untilTrained } from './steps.ts';
+import { loadModel, pasteExamples, untilTrained } from './steps.ts';
 
 /** Its matmuls are large enough to be shared. */
 const MODEL = resolve(import.meta.dirname, '../../models/bert');
@@ -92,7 +92,7 @@ const before = (context: BrowserContext, code: string): Promise<unknown> =>
     await route.fulfill({ response, body: `${code}${await response.text()}` });
   });
 
-test.skipIf(FAKE || !existsSync(MODEL))('several threads give the bits of one, and one that fails is done without', { timeout: LONG }, async () => {
+test.skipIf(FAKE || !existsSync(MODEL))('several threads give the bits of one, and one that fails is done without', async () => {
   const alone = await train(open, PREPARED);
   expect([alone.threads, alone.workers]).toEqual([0, 1]);
   const together = await train(isolated, PREPARED);
@@ -101,7 +101,7 @@ test.skipIf(FAKE || !existsSync(MODEL))('several threads give the bits of one, a
   expect(failing).toEqual({ ...together, threads: expect.any(Number) });
 });
 
-test.skipIf(FAKE)('the page with its headers has several threads, for which it makes no request once texts are there', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('the page with its headers has several threads, for which it makes no request once texts are there', async () => {
   const { context, page, faults } = await visit(whole, { ...PHONE, colorScheme: 'light' });
   await loadModel(page);
   const cores = await page.evaluate(() => (crossOriginIsolated ? navigator.hardwareConcurrency : 0));

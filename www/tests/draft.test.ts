@@ -50,7 +50,7 @@ const keeps = (page: Page, what: string): Promise<void> =>
     )
     .toContain(what);
 
-test('pasted texts are taken up again when a model is loaded, and can be cleared', { timeout: LONG }, async () => {
+test('pasted texts are taken up again when a model is loaded, and can be cleared', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await load(page);
   await tab(page, 'Paste');
@@ -94,7 +94,7 @@ test('pasted texts are taken up again when a model is loaded, and can be cleared
   await context.close();
 });
 
-test('what a person chooses before the draft is read stays', { timeout: LONG }, async () => {
+test('what a person chooses before the draft is read stays', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await chooseModel(page, 'From Hugging Face');
   await keeps(page, '"source":"hub"');
@@ -115,7 +115,7 @@ test('what a person chooses before the draft is read stays', { timeout: LONG }, 
   await context.close();
 });
 
-test('a text that is being typed is kept beside those that have been added', { timeout: LONG }, async () => {
+test('a text that is being typed is kept beside those that have been added', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await load(page);
   await tab(page, 'Type');
@@ -136,7 +136,7 @@ test('a text that is being typed is kept beside those that have been added', { t
 });
 
 describe.skipIf(FAKE)('with the engine', () => {
-  test('of a model that writes, the form of the texts and what is typed are kept', { timeout: LONG }, async () => {
+  test('of a model that writes, the form of the texts and what is typed are kept', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
     const again = async (): Promise<void> => {
       await chooseModel(page, 'From my files');
@@ -177,7 +177,7 @@ describe.skipIf(FAKE)('with the engine', () => {
     await context.close();
   });
 
-  test('a file with its columns, words, sentence and settings is there again, until a training has it', { timeout: LONG }, async () => {
+  test('a file with its columns, words, sentence and settings is there again, until a training has it', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
     await load(page);
     await tab(page, 'File');
@@ -234,7 +234,7 @@ describe.skipIf(FAKE)('with the engine', () => {
     await context.close();
   });
 
-  test('labels that were chosen with taps are kept, and a file that is too large for a draft is named', { timeout: LONG }, async () => {
+  test('labels that were chosen with taps are kept, and a file that is too large for a draft is named', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
     await load(page);
     await tab(page, 'Paste');
@@ -269,7 +269,7 @@ describe.skipIf(FAKE)('with the engine', () => {
   });
 });
 
-test.skipIf(FAKE)('of two files chosen one right after the other, the line of the later one keeps its place although the first one cannot be kept', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('of two files chosen one right after the other, the line of the later one keeps its place although the first one cannot be kept', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => {
     // Writes to files wait until the test says how they end.
     await each.addInitScript(() => {

@@ -30,7 +30,7 @@ const area = (page: Page): ReturnType<Page['getByLabel']> => page.getByLabel('Yo
 const labels = (page: Page): Promise<string[]> => page.locator('#label-counts b').allTextContents();
 const next = (page: Page): ReturnType<Page['getByRole']> => page.getByRole('button', { name: 'Next: training' });
 
-test('the accuracy stands beside its baseline, and a tap shows the texts that were wrong', { timeout: LONG }, async () => {
+test('the accuracy stands beside its baseline, and a tap shows the texts that were wrong', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await loadTiny(page);
   await tinySettings(page, 3);
@@ -97,7 +97,7 @@ async function sortsAList(page: Page): Promise<void> {
 }
 
 describe.skipIf(FAKE)('with the engine, examples are read as people have them', () => {
-  test('lines, tables without a header, other names, and labels in any language', { timeout: LONG }, async () => {
+  test('lines, tables without a header, other names, and labels in any language', async () => {
     const { page, done } = await atPaste();
     const pasted: [string, string, string[]][] = [
       ['work: Meeting at 4\nfamily: Dinner at 7, bring bread\nwork: Please send it\nfamily: Love you', 'The label comes before the first colon', ['work', 'family']],
@@ -130,7 +130,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await done();
   });
 
-  test('in another language, what was understood is said in it', { timeout: LONG }, async () => {
+  test('in another language, what was understood is said in it', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', locale: 'de-DE' });
     const { divided, labels, firstExample, before, after, marks: { colon } } = columns;
     await openModels(page);
@@ -149,7 +149,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await context.close();
   });
 
-  test('where it is not clear, two taps say which columns are meant', { timeout: LONG }, async () => {
+  test('where it is not clear, two taps say which columns are meant', async () => {
     const { page, done } = await atPaste('dark');
     await area(page).fill('from,body_de,priority\nAnna,Kommst du heute Abend?,high\nBen,Die Rechnung ist offen,low\nAnna,Bis gleich am Bahnhof!,high\nBen,Der Termin ist um vier,low');
     await page.getByText('Which columns should it learn from?').waitFor();
@@ -169,7 +169,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await done();
   });
 
-  test('texts without labels get them one by one', { timeout: LONG }, async () => {
+  test('texts without labels get them one by one', async () => {
     const { page, done } = await atPaste();
     await area(page).fill('Meeting at 4\nLove you, mum\nPlease send the report\nDinner is ready');
     await page.getByText('4 texts without labels.').waitFor();
@@ -191,7 +191,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await done();
   });
 
-  test('any labels are learned within seconds, and the accuracy climbs beside them', { timeout: LONG }, async () => {
+  test('any labels are learned within seconds, and the accuracy climbs beside them', async () => {
     const { page, done } = await atPaste('dark');
     const rows = Array.from({ length: 60 }, (_, at) => (at % 3 === 0 ? `가족: a fine film ${at} we loved` : at % 3 === 1 ? `😡 Ärger: a bad and dull film ${at}` : `work: the story of plot ${at}`));
     await area(page).fill(rows.join('\n'));
@@ -244,7 +244,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await done();
   });
 
-  test('24 pasted messages give a first result before all of them are learned', { timeout: LONG }, async () => {
+  test('24 pasted messages give a first result before all of them are learned', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
     await loadModel(page);
     await page.getByRole('radio', { name: 'Paste' }).check();
@@ -270,7 +270,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await context.close();
   });
 
-  test('with many labels, the mistakes are a list', { timeout: LONG }, async () => {
+  test('with many labels, the mistakes are a list', async () => {
     const { page, done } = await atPaste();
     // The texts tell nothing about their labels, so there are mistakes.
     const rows = Array.from({ length: 120 }, (_, at) => `Gruppe ${(at * 7) % 8}: a ${['fine', 'dull', 'sad', 'good'][at % 4]} film, number ${(at * 31) % 97}`);
@@ -291,7 +291,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await done();
   });
 
-  test('a rare label is measured too, by a share of the texts and by each in turn', { timeout: LONG }, async () => {
+  test('a rare label is measured too, by a share of the texts and by each in turn', async () => {
     const { page, done } = await atPaste();
     const rows = Array.from({ length: 60 }, (_, at) => `${at < 55 ? 'often' : 'rare'}: a ${['fine', 'dull', 'sad', 'good'][at % 4]} film, number ${at}`);
     await area(page).fill(rows.join('\n'));
@@ -319,7 +319,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await done();
   });
 
-  test('24 examples of 20 labels, and unbalanced ones', { timeout: LONG }, async () => {
+  test('24 examples of 20 labels, and unbalanced ones', async () => {
     const { page, done } = await atPaste();
     for (const count of [2, 20]) {
       const rows = Array.from({ length: 24 }, (_, at) => `group ${at < count ? at + 1 : 1}: the text number ${at} as someone wrote it`);

@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { foreignTexts, readsInPieces } from '../src/page/knows.ts';
 import { FAKE, look, openSite, overflows, PACKAGE, PHONE, pick, visit, visitPackage, type Site } from './browser.ts';
-import { chooseModel, loadModel, LONG, TINY_FILES } from './steps.ts';
+import { chooseModel, loadModel, TINY_FILES } from './steps.ts';
 
 const ENGLISH = ['Can you pick up the kids on your way home?', 'Meeting at 4, please bring the report', 'See you tonight 😘❤️', 'The invoice is overdue'];
 const GERMAN = ['Kannst du die Kinder auf dem Heimweg abholen?', 'Besprechung um vier, bitte den Bericht mitbringen', 'Großmutter lässt grüßen', 'Die Rechnung ist überfällig'];
@@ -55,7 +55,7 @@ const BUILT_IN = [
 ] as const;
 
 describe.skipIf(FAKE)('with the engine', () => {
-  test.each(BUILT_IN.filter(([, files]) => existsSync(`${MODELS}/${files[0]}`)))('%s knows English, German and code, and no other letters', { timeout: LONG }, async (_, paths) => {
+  test.each(BUILT_IN.filter(([, files]) => existsSync(`${MODELS}/${files[0]}`)))('%s knows English, German and code, and no other letters', async (_, paths) => {
     const lib = await openSite({ root: PACKAGE, port: 41789 });
     const { page, module } = await visitPackage(lib);
     const files = await pick(page, paths.map((path) => `${MODELS}/${path}`));
@@ -73,7 +73,7 @@ describe.skipIf(FAKE)('with the engine', () => {
     await lib.close();
   });
 
-  test('a note says what the model does not know and which one does, and nothing is refused', { timeout: LONG }, async () => {
+  test('a note says what the model does not know and which one does, and nothing is refused', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
     await chooseModel(page, 'From my files');
     await page.locator('#model-input').setInputFiles(TINY_FILES);

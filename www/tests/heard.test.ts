@@ -36,7 +36,7 @@ async function headings(page: Page): Promise<string[]> {
   return [...tree.matchAll(/- heading "([^"]*)".*\[level=(\d)\]/g)].map(([, name, level]) => `${level} ${name}`);
 }
 
-test('what happens is announced, the focus goes on with it, and the headings are the steps', { timeout: LONG }, async () => {
+test('what happens is announced, the focus goes on with it, and the headings are the steps', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => void (await each.addInitScript(listen)));
   const steps = ['2 What should it learn?', '2 Give it examples', '2 Train', '2 Try it and save it'];
   expect((await headings(page)).filter((each) => each.startsWith('2'))).toEqual(steps);
@@ -76,7 +76,7 @@ test('what happens is announced, the focus goes on with it, and the headings are
   await context.close();
 });
 
-test.skipIf(FAKE)('a reply is read out once, when it is whole', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('a reply is read out once, when it is whole', async () => {
   const { context, page, faults } = await visit(site, PHONE, async (each) => void (await each.addInitScript(listen)));
   await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(resolve(import.meta.dirname, '../../tests/golden/gpt2-gguf/model.gguf'));

@@ -37,7 +37,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test('a gated model asks for a token, and an adapter is taken by its id', { timeout: LONG }, async () => {
+test('a gated model asks for a token, and an adapter is taken by its id', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true });
   hub.token = 'hf_secret';
   await chooseModel(page, 'From Hugging Face');
@@ -77,7 +77,7 @@ test('a gated model asks for a token, and an adapter is taken by its id', { time
   await context.close();
 });
 
-test('of several files of a model, the one that suits the device is proposed', { timeout: LONG }, async () => {
+test('of several files of a model, the one that suits the device is proposed', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true });
   hub.token = '';
   await chooseModel(page, 'From Hugging Face');
@@ -98,7 +98,7 @@ test('of several files of a model, the one that suits the device is proposed', {
   await context.close();
 });
 
-test('a sentence encoder is looked up, and learns the quick way only', { timeout: LONG }, async () => {
+test('a sentence encoder is looked up, and learns the quick way only', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark', ignoreHTTPSErrors: true });
   hub.token = '';
   await chooseModel(page, 'From Hugging Face');
@@ -120,7 +120,7 @@ test('a sentence encoder is looked up, and learns the quick way only', { timeout
   await context.close();
 });
 
-test('a model is looked up before it is loaded, and refused by name before its weights are downloaded', { timeout: LONG }, async () => {
+test('a model is looked up before it is loaded, and refused by name before its weights are downloaded', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true });
   hub.token = '';
   hub.asked.length = 0;

@@ -9,7 +9,6 @@ import type { BrowserContext, JSHandle, Page } from 'playwright-core';
 import { FAKE, openSite, PACKAGE, pick, visitPackage, type Package, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
 
-const LONG = 600_000;
 const GOLDEN = resolve(import.meta.dirname, '../../tests/golden');
 const ID = 'tests/tiny-bert';
 const TOKEN = 'hf_secret';
@@ -93,7 +92,7 @@ describe.skipIf(FAKE)('a hub', () => {
     );
   }
 
-  test('models are found by every form of their ids', { timeout: LONG }, async () => {
+  test('models are found by every form of their ids', async () => {
     const { page, module } = await visit();
     for (const model of ['tiny-bert', `${hub.url}/${ID}/tree/main`, 'tests/revised@v1', 'tests/revised@refs/pr/1', `${hub.url}/tests/revised/tree/refs%2Fpr%2F1`, 'tests/pickled']) {
       expect(await load(page, module, model), model).toBe('bert');
@@ -105,12 +104,12 @@ describe.skipIf(FAKE)('a hub', () => {
     expect(await load(page, module, 'tests/revised@v1', { cache: false })).toBe('bert');
   });
 
-  test('of several .gguf files one that suits is proposed', { timeout: LONG }, async () => {
+  test('of several .gguf files one that suits is proposed', async () => {
     const { page, module } = await visit();
     expect(await load(page, module, 'tests/quants')).toMatch(/^model-unsupported : .*such as tests\/quants\/m-Q8_0\.gguf$/);
   });
 
-  test('a split .gguf file is found by its repository, by any of its parts and by its quantization', { timeout: LONG }, async () => {
+  test('a split .gguf file is found by its repository, by any of its parts and by its quantization', async () => {
     const { page, module } = await visit();
     const whole = await continued(page, module, 'tests/quants/m-f16.gguf');
     const address = `${hub.url}/tests/split/resolve/main/model-00003-of-00003.gguf`;
@@ -127,7 +126,7 @@ describe.skipIf(FAKE)('a hub', () => {
     await expect(continued(page, module, some)).rejects.toThrow(/expected all 3 parts/);
   });
 
-  test('what cannot be used is refused by its true cause, before its weights are downloaded', { timeout: LONG }, async () => {
+  test('what cannot be used is refused by its true cause, before its weights are downloaded', async () => {
     const { page, module } = await visit();
     for (const [model, says] of [
       ['refused/bnb', /^model-unsupported .*quantization_config.*bitsandbytes with 4 bits/],
@@ -152,7 +151,7 @@ describe.skipIf(FAKE)('a hub', () => {
     expect(hub.asked.filter((each) => each.startsWith('GET') && each.includes('tokenizer'))).toEqual([]);
   });
 
-  test('a busy hub is asked again after the time that it names', { timeout: LONG }, async () => {
+  test('a busy hub is asked again after the time that it names', async () => {
     const { page, module } = await visit();
     hub.busy = { status: 429, times: 2, seconds: 1 };
     const begun = Date.now();
@@ -162,7 +161,7 @@ describe.skipIf(FAKE)('a hub', () => {
     expect(await load(page, module, 'tests/revised')).toBe('bert');
   });
 
-  test('a gated model needs a token, which goes to the hub alone and is not stored', { timeout: LONG }, async () => {
+  test('a gated model needs a token, which goes to the hub alone and is not stored', async () => {
     const { page, module } = await visit();
     hub.token = TOKEN;
     hub.cdn = cdn.url;
@@ -189,7 +188,7 @@ describe.skipIf(FAKE)('a hub', () => {
     expect(stored).not.toContain(TOKEN);
   });
 
-  test('an adapter is loaded by its hub id', { timeout: LONG }, async () => {
+  test('an adapter is loaded by its hub id', async () => {
     const { page, module } = await visit();
     const outcome = await page.evaluate(
       async ({ module, model, hub }) => {

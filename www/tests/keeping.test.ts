@@ -8,9 +8,9 @@ import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
 import { FAKE, openSite, PACKAGE, visitPackage, type Package, type Site } from './browser.ts';
+import { LONG } from './steps.ts';
 import { continuations, openHub, type Hub } from './hub.ts';
 
-const LONG = 600_000;
 const GOLDEN = resolve(import.meta.dirname, '../../tests/golden');
 const ID = 'tests/tiny-bert';
 const data = readFileSync(`${GOLDEN}/bert/train.csv`, 'utf8');
@@ -81,7 +81,7 @@ async function leavePart(page: Page, module: JSHandle<Package>): Promise<string>
   );
 }
 
-test('a model is downloaded once, through redirects, and then needs no server', { timeout: LONG }, async () => {
+test('a model is downloaded once, through redirects, and then needs no server', async () => {
   const { page, module } = await visit();
   const size = await page.evaluate(({ module, model, hub }) => module.inspectModel(model, { hub }), { module, model: ID, hub: hub.url });
   expect(size).toMatchObject({ name: ID, keptBytes: 0 });
@@ -107,7 +107,7 @@ test('a model is downloaded once, through redirects, and then needs no server', 
   expect(await page.evaluate((module) => module.storage.models(), module)).toEqual([]);
 });
 
-test('the GPU is measured once if requested, and the result is stored', { timeout: LONG }, async () => {
+test('the GPU is measured once if requested, and the result is stored', async () => {
   const { page, module } = await visit(withGpu);
   const open = (tiles: string): Promise<{ stages: string[]; tiles: string }> =>
     page.evaluate(
@@ -131,7 +131,7 @@ test('the GPU is measured once if requested, and the result is stored', { timeou
   expect(await load(page, module, { tiles: 'none' })).toMatch(FAKE ? 'loaded' : /^invalid-argument: tiles 'none': expected 6 names, each one of 4x4, /);
 });
 
-test('after a broken connection the download continues where it ended, by itself and in another tab', { timeout: LONG }, async () => {
+test('after a broken connection the download continues where it ended, by itself and in another tab', async () => {
   const { page, module } = await visit();
   hub.broken = { after: 50_000, times: 2 };
   expect(await load(page, module)).toBe('loaded');
@@ -159,7 +159,7 @@ test('after a broken connection the download continues where it ended, by itself
   expect(hub.asked.find((each) => each.startsWith('GET /cdn/model.safetensors'))).toMatch(/bytes=[1-9]\d*-$/);
 });
 
-test('a model at a URL is stored, checked for changes, downloaded again if it has changed, and used if the server is offline', { timeout: LONG }, async () => {
+test('a model at a URL is stored, checked for changes, downloaded again if it has changed, and used if the server is offline', async () => {
   const { page, module } = await visit();
   const model = `${hub.url}/${ID}/resolve/main/`;
   const fetched = (): string[] => hub.asked.filter((each) => each.startsWith('GET') && !/ bytes=0-\d+$/.test(each) && !each.startsWith('GET /tests/tiny-bert/resolve/main/model.')).map((each) => each.split('/').at(-1) ?? '');
@@ -182,14 +182,14 @@ test('a model at a URL is stored, checked for changes, downloaded again if it ha
   expect(await again()).toEqual([]);
 });
 
-test('a download from a server without ranges starts again from the beginning', { timeout: LONG }, async () => {
+test('a download from a server without ranges starts again from the beginning', async () => {
   const { page, module } = await visit();
   hub.ranges = false;
   hub.broken = { after: 50_000, times: 1 };
   expect(await load(page, module)).toBe('loaded');
 });
 
-test('a damaged file is rejected by its hash, and a good one is accepted the next time', { timeout: LONG }, async () => {
+test('a damaged file is rejected by its hash, and a good one is accepted the next time', async () => {
   const { page, module } = await visit();
   hub.damaged = true;
   expect(await load(page, module)).toMatch(/^file-corrupt: model\.safetensors: expected SHA-256 [0-9a-f]{64}, found [0-9a-f]{64}/);
@@ -197,7 +197,7 @@ test('a damaged file is rejected by its hash, and a good one is accepted the nex
   expect(await load(page, module)).toBe('loaded');
 });
 
-test('a partial file that was damaged on disk is noticed and downloaded again', { timeout: LONG }, async () => {
+test('a partial file that was damaged on disk is noticed and downloaded again', async () => {
   const { page, module } = await visit();
   expect(await leavePart(page, module)).toBe('aborted');
   await page.evaluate(async () => {
@@ -217,7 +217,7 @@ test('a partial file that was damaged on disk is noticed and downloaded again', 
   expect(hub.asked.slice(-2)).toEqual([`GET /${ID}/resolve/0123456789abcdef0123456789abcdef01234567/model.safetensors`, 'GET /cdn/model.safetensors']);
 });
 
-test('without storage space the error says so, and loading without storing works', { timeout: LONG }, async () => {
+test('without storage space the error says so, and loading without storing works', async () => {
   const { page, module } = await visit();
   const devtools = await context.newCDPSession(page);
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, quotaSize: 100_000 });
@@ -225,7 +225,7 @@ test('without storage space the error says so, and loading without storing works
   expect(await load(page, module, { cache: false })).toBe('loaded');
 });
 
-test('an abort ends a download at once', { timeout: LONG }, async () => {
+test('an abort ends a download at once', async () => {
   const { page, module } = await visit();
   expect(await leavePart(page, module)).toBe('aborted');
   // Nothing more is downloaded.
@@ -276,7 +276,7 @@ function exposeDevice(base: string): void {
   });
 }
 
-test('after the GPU is destroyed during a run, the losses and weights are the same', { timeout: LONG }, async () => {
+test('after the GPU is destroyed during a run, the losses and weights are the same', async () => {
   const { page, module } = await visit(withGpu);
   await page.evaluate(exposeDevice, withGpu.url);
   const given = { module, hub: hub.url, run: RUN, steps: 7 };
@@ -285,7 +285,7 @@ test('after the GPU is destroyed during a run, the losses and weights are the sa
   expect(lost).toEqual(whole);
 });
 
-test('a run whose tab is killed during a step continues in another tab with the same record and weights', { timeout: LONG }, async () => {
+test('a run whose tab is killed during a step continues in another tab with the same record and weights', async () => {
   const { page, module } = await visit();
   const whole = await page.evaluate(
     async ({ module, hub, run }) => {
@@ -349,7 +349,7 @@ test('a run whose tab is killed during a step continues in another tab with the 
   expect(hash(resumed.onDisk)).toBe(hash(whole.trajectory));
 });
 
-test('dispose frees all GPU memory, and an abort ends training within one submit', { timeout: LONG }, async () => {
+test('dispose frees all GPU memory, and an abort ends training within one submit', async () => {
   const { page, module } = await visit(withGpu);
   const found = await page.evaluate(
     async ({ module, hub, run }) => {

@@ -135,7 +135,7 @@ describe.skipIf(FAKE)('the page', () => {
     await still.context().close();
   });
 
-  test.each(OTHERS)('in %s, all fits on every screen in every step', { timeout: LONG }, async (language) => {
+  test.each(OTHERS)('in %s, all fits on every screen in every step', async (language) => {
     const { context, page, faults } = await visit(site, { ...PHONE, isMobile: false, locale: language, serviceWorkers: 'block' });
     expect(await page.locator('html').getAttribute('lang')).toBe(language);
     const wide: string[] = [];
@@ -174,7 +174,7 @@ describe.skipIf(FAKE)('the page', () => {
     await context.close();
   });
 
-  test('a person chooses the language, and the page keeps it', { timeout: LONG }, async () => {
+  test('a person chooses the language, and the page keeps it', async () => {
     const { context, page, faults } = await visit(site, { ...DESKTOP, locale: 'fr', serviceWorkers: 'block' });
     const title = page.getByRole('heading', { level: 1 });
     expect(await title.textContent()).toBe('Teach an AI with your own texts');

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSite, overflows, PHONE, shoot, visit, type Site } from './browser.ts';
-import { LONG, loadModel, useSample } from './steps.ts';
+import { LONG, loadModel, trainDeeply, useSample } from './steps.ts';
 
 const STYLES = resolve(import.meta.dirname, '../src/page/style');
 const ADDRESS = 'http://claim-your-prize.example.com/win?token=8f7a6e5d4c3b2a19087f6e5d4c3b2a1908&utm_source=sms&utm_campaign=spring';
@@ -22,7 +22,7 @@ test('no grid grows with a long word in it', () => {
   expect(grids.filter((rule) => !/grid-template|place-(content|items)/.test(rule)).map((rule) => rule.trim())).toEqual([]);
 });
 
-test('a long address and long labels fit a phone, and labels that begin alike differ', { timeout: LONG }, async () => {
+test('a long address and long labels fit a phone, and labels that begin alike differ', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await loadModel(page);
   await page.getByRole('radio', { name: 'Type' }).check();
@@ -44,6 +44,38 @@ test('a long address and long labels fit a phone, and labels that begin alike di
   expect(await names.evaluateAll((each) => each.filter((name) => name.scrollWidth > name.clientWidth || getComputedStyle(name).whiteSpace === 'nowrap').length)).toBe(0);
   await shoot(page, 'phone-light-4-long-labels');
   expect(await overflows(page, '4-long-labels')).toEqual([]);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('what is said about the time of a training moves nothing from under a finger', async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  await loadModel(page);
+  await useSample(page);
+  await trainDeeply(page);
+  await expect.poll(() => page.locator('.lengths .time', { hasText: /^about/ }).count(), { timeout: LONG }).toBe(4);
+  await page.locator('#truncated-note').waitFor();
+  await page.locator('#train-start').scrollIntoViewIfNeeded();
+  const [unknown, measuring, known] = await page.evaluate(() => {
+    const [times, note, truncated] = [[...document.querySelectorAll('.lengths .time')], document.querySelector('#time-note'), document.querySelector<HTMLElement>('#truncated-note')];
+    if (note === null || truncated === null) throw new Error('a note is missing');
+    const told = times.map((time) => time.textContent);
+    const positions = (): string[] =>
+      [...document.querySelectorAll('#step-3 :is(button, input, textarea)')].filter((each) => each.checkVisibility()).map((each) => `${each.id || each.outerHTML} at ${each.getBoundingClientRect().y}`);
+    for (const time of times) time.textContent = '';
+    truncated.hidden = true;
+    scrollTo(0, document.documentElement.scrollHeight);
+    const unknown = positions();
+    note.textContent = 'Measuring how fast this model is on this device';
+    truncated.hidden = false;
+    const measuring = positions();
+    note.textContent = '';
+    times.forEach((time, at) => (time.textContent = told[at] ?? ''));
+    return [unknown, measuring, positions()];
+  });
+  expect(unknown.length).toBeGreaterThan(5);
+  expect(measuring).toEqual(unknown);
+  expect(known).toEqual(unknown);
   expect(faults).toEqual([]);
   await context.close();
 });

@@ -102,7 +102,7 @@ describe('from one browser to another', () => {
   });
   afterAll(async () => site?.close());
 
-  test('a training is sent as a link and a QR code, and gives the same answers', { timeout: LONG }, async () => {
+  test('a training is sent as a link and a QR code, and gives the same answers', async () => {
     const sender = await visit(site, { ...PHONE, colorScheme: 'dark' });
     await loadTiny(sender.page);
     await tinySettings(sender.page, 6);

@@ -6,7 +6,6 @@ import type { JSHandle, Page } from 'playwright-core';
 import { FAKE, openSite, OUT, PACKAGE, visitPackage, type Package, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
 
-const LONG = 600_000;
 const GOLDEN = resolve(import.meta.dirname, '../../tests/golden');
 const RUN = {
   data: readFileSync(`${GOLDEN}/bert/train.csv`, 'utf8'),
@@ -52,7 +51,7 @@ function train(page: Page, module: JSHandle<Package>, steps: number): Promise<st
   );
 }
 
-test('a run that one tab writes is refused in another until that tab ends', { timeout: LONG }, async () => {
+test('a run that one tab writes is refused in another until that tab ends', async () => {
   const { context, page, module } = await visitPackage(site);
   try {
     expect(await train(page, module, 2)).toBe('trained');
@@ -72,7 +71,7 @@ test('a run that one tab writes is refused in another until that tab ends', { ti
   }
 });
 
-test('a run that explodes is kept up to its last good step, and frees its name', { timeout: LONG }, async () => {
+test('a run that explodes is kept up to its last good step, and frees its name', async () => {
   const { context, page, module } = await visitPackage(site);
   try {
     const { code, kept, exported } = await page.evaluate(
@@ -99,7 +98,7 @@ test('a run that explodes is kept up to its last good step, and frees its name',
   }
 });
 
-test('a run that has ended, or that could not begin, frees its name', { timeout: LONG }, async () => {
+test('a run that has ended, or that could not begin, frees its name', async () => {
   const { context, page, module } = await visitPackage(site);
   try {
     expect(await train(page, module, 9)).toBe('trained');

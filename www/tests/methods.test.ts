@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
 import { FAKE, openSite, PACKAGE, pick, visitPackage, type Package, type Site } from './browser.ts';
 
-const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
 const RUN = {
   data: readFileSync(golden('bert/train.csv'), 'utf8'),
@@ -52,7 +51,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     { method: 'prefix', dtype: 'q8', prefixLength: 3 },
     { method: 'full', dtype: 'f32', estimator: 'low-rank' },
     { method: 'full', dtype: 'f32', estimator: 'spsa', probes: 2, distribution: 'rademacher', momentum: 0.5, microBatch: 4 },
-  ] as const)('$method, $dtype, $estimator: trained, kept, and restored to the same bits', { timeout: LONG }, async ({ dtype, ...options }) => {
+  ] as const)('$method, $dtype, $estimator: trained, kept, and restored to the same bits', async ({ dtype, ...options }) => {
     const found = await page.evaluate(
       async ({ module: { FineTuner, storage }, files, dtype, options, run }) => {
         const kind = options.method === 'full' ? 'model' : 'adapter';
@@ -89,7 +88,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     if (found.adapted !== undefined) expect(found.adapted).toEqual(found.trained);
   });
 
-  test.each([{ method: 'full' }, { method: 'lora' }] as const)('$method: steps from a readout are kept, resumed and restored to the same bits', { timeout: LONG }, async (options) => {
+  test.each([{ method: 'full' }, { method: 'lora' }] as const)('$method: steps from a readout are kept, resumed and restored to the same bits', async (options) => {
     const { template: _, labels: __, ...rows } = RUN;
     const found = await page.evaluate(
       async ({ module: { FineTuner, storage }, files, options, rows }) => {
@@ -137,7 +136,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.resumed).toEqual(found.whole);
   });
 
-  test('before a readout is fitted, a call with its own prompt is answered by the model', { timeout: LONG }, async () => {
+  test('before a readout is fitted, a call with its own prompt is answered by the model', async () => {
     const found = await page.evaluate(
       async ({ module: { FineTuner }, files, run: { data, dataName, template, labels } }) => {
         const [text, prompt] = ['this is one very happy film!', { template, labels }];
@@ -162,7 +161,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.after[1]).not.toEqual(found.untrained);
   });
 
-  test('the best step is kept, with a readout that is fitted again, also by a run that was resumed', { timeout: LONG }, async () => {
+  test('the best step is kept, with a readout that is fitted again, also by a run that was resumed', async () => {
     const { template: _, labels: __, ...rows } = RUN;
     const found = await page.evaluate(
       async ({ module: { FineTuner, storage }, files, rows }) => {
@@ -207,7 +206,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.resumed).toBe(found.record);
   });
 
-  test('in-context learning answers as transformers does', { timeout: LONG }, async () => {
+  test('in-context learning answers as transformers does', async () => {
     const { template, labels, evaluated, cases } = JSON.parse(readFileSync(golden('in_context.json'), 'utf8')) as InContext;
     const [plain, shown] = cases;
     const opt = ['config.json', 'pytorch_model.bin', 'vocab.json', 'merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'];
@@ -239,7 +238,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.refusals[2]).toContain('5 demonstrations');
   });
 
-  test('tokens are counted as the crate\'s Python package counts them, and many texts have the answers of each', { timeout: LONG }, async () => {
+  test('tokens are counted as the crate\'s Python package counts them, and many texts have the answers of each', async () => {
     // The tokens and the unknown tokens that `tokenizers` 0.23.3 finds with tests/golden/bert/tokenizer.json, without special tokens.
     const counted: [text: string, tokens: number, unknown: number][] = [
       ['a fine film', 6, 0],
@@ -275,7 +274,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.refusals).toEqual(['tokenLengths: texts must be an array of strings, found "a text"', 'classifyAll: texts must be an array of strings, found 7 at 1', expect.stringContaining('unspellable')]);
   });
 
-  test('a learning rate is searched for, and the search can be stopped', { timeout: LONG }, async () => {
+  test('a learning rate is searched for, and the search can be stopped', async () => {
     const found = await page.evaluate(
       async ({ module: { FineTuner }, files, run }) => {
         const stages: string[] = [];

@@ -42,7 +42,7 @@ async function trainAway(page: Page, steps: number): Promise<void> {
   await resume(page);
 }
 
-test('the service worker shows what has ended, and a tap brings this tab to the front', { timeout: LONG }, async () => {
+test('the service worker shows what has ended, and a tap brings this tab to the front', async () => {
   const { context, page, faults } = await arrive({ ...DESKTOP, colorScheme: 'light' }, async () => undefined);
   await untilStored(page);
   const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker'));
@@ -107,7 +107,7 @@ function watch(): void {
 }
 
 describe.skipIf(FAKE)('without a service worker', () => {
-  test('the page itself says that an error has ended a training', { timeout: LONG }, async () => {
+  test('the page itself says that an error has ended a training', async () => {
     const { context, page, faults } = await arrive({ ...DESKTOP, colorScheme: 'light', serviceWorkers: 'block' }, async (each) => {
       await each.addInitScript(exposeWorker);
       await each.addInitScript(watch);
@@ -127,7 +127,7 @@ describe.skipIf(FAKE)('without a service worker', () => {
   });
 });
 
-test('on a phone, where a training waits in the background, no notification is offered until it is to go on there', { timeout: LONG }, async () => {
+test('on a phone, where a training waits in the background, no notification is offered until it is to go on there', async () => {
   const { context, page, faults } = await arrive({ ...PHONE, colorScheme: 'light' }, async () => undefined);
   await tinySettings(page, ENDLESS);
   await startTraining(page);

@@ -39,7 +39,7 @@ describe.each([
   { name: 'phone', options: PHONE, device: () => withGpu },
   { name: 'desktop', options: DESKTOP, device: () => site },
 ])('$name', ({ name, options, device }) => {
-  test('from the built-in model and the sample to a saved result', { timeout: LONG }, async () => {
+  test('from the built-in model and the sample to a saved result', async () => {
     const { context, page, faults, strangers } = await visit(device(), options);
     expect(await look(page, `${name}-1`)).toEqual([]);
     await loadModel(page);
@@ -84,7 +84,7 @@ describe.each([
   });
 });
 
-test('a run is stopped, measured, and continued', { timeout: LONG }, async () => {
+test('a run is stopped, measured, and continued', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadTiny(page);
   // Before the start each choice says how long it takes here, and the longest one of a few minutes is chosen.
@@ -142,7 +142,7 @@ test('a run is stopped, measured, and continued', { timeout: LONG }, async () =>
   await context.close();
 });
 
-test('after a test that is skipped, the training can be stopped', { timeout: LONG }, async () => {
+test('after a test that is skipped, the training can be stopped', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await loadModel(page);
   await useSample(page);
@@ -158,7 +158,7 @@ test('after a test that is skipped, the training can be stopped', { timeout: LON
   await context.close();
 });
 
-test('pasted examples: label words, problems by row, and a wrong setting', { timeout: LONG }, async () => {
+test('pasted examples: label words, problems by row, and a wrong setting', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadModel(page);
   await page.getByRole('radio', { name: 'Paste' }).check();
@@ -191,7 +191,7 @@ test('pasted examples: label words, problems by row, and a wrong setting', { tim
   await context.close();
 });
 
-test('a bad file is named, and a good choice corrects it', { timeout: LONG }, async () => {
+test('a bad file is named, and a good choice corrects it', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles({ name: 'config.json', mimeType: 'application/json', buffer: Buffer.from('{"model_type": ') });
@@ -210,7 +210,7 @@ test('a bad file is named, and a good choice corrects it', { timeout: LONG }, as
   await context.close();
 });
 
-test('a person without WebGPU is told so before anything is loaded', { timeout: LONG }, async () => {
+test('a person without WebGPU is told so before anything is loaded', async () => {
   const { context, page } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => {
     await each.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
   });
@@ -221,7 +221,7 @@ test('a person without WebGPU is told so before anything is loaded', { timeout: 
 
 const golden = (name: string): string => resolve(import.meta.dirname, '../../tests/golden', name);
 
-test('typed examples, and a training record that is opened in another visit', { timeout: LONG }, async () => {
+test('typed examples, and a training record that is opened in another visit', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(TINY_FILES);
@@ -292,7 +292,7 @@ test('typed examples, and a training record that is opened in another visit', { 
   await context.close();
 });
 
-test('a model that writes learns from plain text, continues a text, and chats', { timeout: LONG }, async () => {
+test('a model that writes learns from plain text, continues a text, and chats', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(golden('llama-gguf/model.gguf'));
@@ -359,7 +359,7 @@ function bubbleFaults(page: Page): Promise<string[]> {
   );
 }
 
-test('a model in 4 bits trains an adapter, which is exported and loaded again', { timeout: LONG }, async () => {
+test('a model in 4 bits trains an adapter, which is exported and loaded again', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(TINY_FILES);

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import native from './native-losses.json' with { type: 'json' };
 import { FAKE, openSite, PACKAGE, pick, visitPackage, type Package, type Site } from './browser.ts';
 
-const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
 const BERT = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`));
 
@@ -73,7 +72,7 @@ async function trainInTab(steps: number): Promise<Trained> {
 const mean = (losses: number[]): number => losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
 
 describe.skipIf(FAKE)('the engine in the tab', () => {
-  test('50 steps have the native losses, and their replay gives the same bits', { timeout: LONG }, async () => {
+  test('50 steps have the native losses, and their replay gives the same bits', async () => {
     const { lossPlus, lossMinus, restored, changed } = await trainInTab(50);
     const far = [...lossPlus, ...lossMinus].map((loss, at) =>
       Math.abs(loss - ([...native.lossPlus, ...native.lossMinus][at] ?? Number.NaN)),
@@ -85,7 +84,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(changed).toEqual([0, 0]);
   });
 
-  test('the loss falls over 300 steps', { timeout: LONG }, async () => {
+  test('the loss falls over 300 steps', async () => {
     const { lossPlus, lossMinus, changed } = await trainInTab(300);
     const losses = lossPlus.map((loss, at) => (loss + (lossMinus[at] ?? Number.NaN)) / 2);
     expect(losses.length).toBe(300);
@@ -94,7 +93,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(changed).toEqual([0, 0]);
   });
 
-  test('a GGUF file from a picker continues a prompt in the same way as natively', { timeout: LONG }, async () => {
+  test('a GGUF file from a picker continues a prompt in the same way as natively', async () => {
     const { context, page, module } = await visitPackage(site);
     const files = await pick(page, [golden('llama-gguf/model.gguf')]);
     const { prompt, maxTokens, text } = native.generation;

@@ -62,7 +62,7 @@ const phone = <T>(page: Page, ask: (phone: Phone) => T): Promise<T> =>
   page.evaluate(`(${ask.toString()})(phone)`) as Promise<T>;
 const held = (page: Page): Promise<number> => phone(page, ({ screens }) => screens.size);
 
-test('the screen stays on only during training, and the record is shared as text and read back', { timeout: LONG }, async () => {
+test('the screen stays on only during training, and the record is shared as text and read back', async () => {
   const { context, page, faults } = await visit(site, PHONE, async (each) => void (await each.addInitScript(stubPhone)));
   await loadTiny(page);
   await tinySettings(page, ENDLESS);

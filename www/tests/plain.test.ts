@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE, openSite, OUT, PACKAGE, visitPackage, type Package, type Site } from './browser.ts';
 
-const LONG = 600_000;
 let site: Site;
 beforeAll(async () => {
   site = await openSite({ root: FAKE ? OUT : PACKAGE, port: 41731, gpu: true });
@@ -54,7 +53,7 @@ async function fineTune({ module, base, models, worker }: Given): Promise<unknow
   };
 }
 
-test.each([true, false])('worker: %s', { timeout: LONG }, async (worker) => {
+test.each([true, false])('worker: %s', async (worker) => {
   const { context, page, module } = await visitPackage(site);
   const models = FAKE ? 'site/models/bert/' : 'dist/models/bert/';
   expect(await page.evaluate(fineTune, { module, base: site.url, models, worker })).toEqual({

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-test('there is no request from the first pasted text to the exported record', { timeout: LONG }, async () => {
+test('there is no request from the first pasted text to the exported record', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await loadModel(page);
   await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });
@@ -51,7 +51,7 @@ test('there is no request from the first pasted text to the exported record', { 
   await context.close();
 });
 
-test('the page and its worker cannot reach another host, and after texts are entered the worker cannot reach any', { timeout: LONG }, async () => {
+test('the page and its worker cannot reach another host, and after texts are entered the worker cannot reach any', async () => {
   let hits = 0;
   const stranger = createServer((_, response) => {
     hits++;
@@ -88,7 +88,7 @@ test('the page and its worker cannot reach another host, and after texts are ent
   await context.close();
 });
 
-test('after the first visit, the page, the model, the sample and training work offline', { timeout: LONG }, async () => {
+test('after the first visit, the page, the model, the sample and training work offline', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await untilStored(page);
   // Without a stored model that would not be true yet.

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-test('the page sees airplane mode, and trains in it without a request', { timeout: 2 * LONG }, async () => {
+test('the page sees airplane mode, and trains in it without a request', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await untilStored(page);
   await page.getByText('Check it yourself').click();
@@ -41,7 +41,7 @@ test('the page sees airplane mode, and trains in it without a request', { timeou
   await context.close();
 });
 
-test('the page shows the hash of the list of its files, and the list is right', { timeout: LONG }, async () => {
+test('the page shows the hash of the list of its files, and the list is right', async () => {
   const list = readFileSync(join(SITE, SUMS));
   expect(list.toString()).toBe(sums(SITE, [SUMS]));
   const { context, page } = await visit(site, { ...DESKTOP, colorScheme: 'dark' });
@@ -72,7 +72,7 @@ test('no path of this machine is in the built files', () => {
   }
 });
 
-test.skipIf(FAKE)('a WebAssembly or a worker that was changed on the way is not run', { timeout: 2 * LONG }, async () => {
+test.skipIf(FAKE)('a WebAssembly or a worker that was changed on the way is not run', async () => {
   for (const [part, said] of [['pocketllm_bg', 'not the file that belongs to this package'], ['worker', '']] as const) {
     const folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
     cpSync(SITE, folder, { recursive: true });
@@ -104,7 +104,7 @@ const FIELDS = new Set([
   'data',
 ]);
 
-test.skipIf(FAKE)('a training record contains no text of the examples', { timeout: 2 * LONG }, async () => {
+test.skipIf(FAKE)('a training record contains no text of the examples', async () => {
   const rows = readFileSync(resolve(import.meta.dirname, '../../tests/golden/bert/train.csv'), 'utf8').trim().split('\n').slice(1);
   const texts = rows.map((line) => line.replace(/,[^,]*$/, '').replace(/^"|"$/g, '').replaceAll('""', '"'));
   expect(texts.length).toBeGreaterThan(10);

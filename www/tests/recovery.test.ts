@@ -99,7 +99,7 @@ async function record(page: Page): Promise<Buffer> {
 
 let whole: Buffer;
 
-test('a run without interruptions', { timeout: LONG }, async () => {
+test('a run without interruptions', async () => {
   const page = await arrive();
   await train(page);
   await untilTrained(page);
@@ -107,7 +107,7 @@ test('a run without interruptions', { timeout: LONG }, async () => {
   expect(whole.length).toBeGreaterThan(100);
 });
 
-test('after a tab is killed during a step, the next tab offers to continue, and ends with the same record', { timeout: LONG }, async () => {
+test('after a tab is killed during a step, the next tab offers to continue, and ends with the same record', async () => {
   // The browser's debugger hangs if a process with a service worker crashes, so service workers are
   // blocked.
   const page = await arrive({ ...OPTIONS, serviceWorkers: 'block' });
@@ -146,7 +146,7 @@ test('after a tab is killed during a step, the next tab offers to continue, and 
   expect(await again.getByText('Your trainings').isVisible()).toBe(false);
 });
 
-test('a GPU that is destroyed during a run is restored automatically, with the same record', { timeout: LONG }, async () => {
+test('a GPU that is destroyed during a run is restored automatically, with the same record', async () => {
   const page = await arrive(OPTIONS, exposeWorker);
   await noteStatus(page);
   await atStep(page, 5, tell('lose'));
@@ -157,7 +157,7 @@ test('a GPU that is destroyed during a run is restored automatically, with the s
   expect(await record(page)).toEqual(whole);
 });
 
-test('training waits while the page is hidden, and continues when it is visible', { timeout: LONG }, async () => {
+test('training waits while the page is hidden, and continues when it is visible', async () => {
   const page = await arrive();
   await atStep(page, 2, hide);
   await train(page);
@@ -169,7 +169,7 @@ test('training waits while the page is hidden, and continues when it is visible'
   expect(await record(page)).toEqual(whole);
 });
 
-test('a full disk is reported before the download and during a run, and nothing is lost', { timeout: LONG }, async () => {
+test('a full disk is reported before the download and during a run, and nothing is lost', async () => {
   const visited = await visit(site, OPTIONS, async (each) => void (await each.addInitScript(exposeWorker)));
   const { page } = visited;
   context = visited.context;
@@ -199,7 +199,7 @@ test('a full disk is reported before the download and during a run, and nothing 
   expect(await record(page)).toEqual(whole);
 });
 
-test.skipIf(FAKE)('after the hub fails and sends damaged data, loading works again, and the model can be deleted', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('after the hub fails and sends damaged data, loading works again, and the model can be deleted', async () => {
   const visited = await visit(site, OPTIONS);
   const { page } = visited;
   context = visited.context;

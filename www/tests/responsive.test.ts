@@ -1,7 +1,7 @@
 /** The page's main thread while a model is trained in the worker. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSite, PHONE, visit, type Site } from './browser.ts';
-import { ENDLESS, loadTiny, LONG, reachStep, startTraining, tinySettings } from './steps.ts';
+import { ENDLESS, loadTiny, reachStep, startTraining, tinySettings } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-test('the page stays responsive during training, and can be used before a model is loaded', { timeout: LONG }, async () => {
+test('the page stays responsive during training, and can be used before a model is loaded', async () => {
   const { context, page } = await visit(site, { ...PHONE, colorScheme: 'light' });
   const painted = await page.evaluate(
     () => new Promise<number>((resolve) => new PerformanceObserver((list) => resolve(list.getEntries().at(-1)?.startTime ?? 0)).observe({ type: 'paint', buffered: true })),

@@ -29,7 +29,7 @@ function watchStep1(): void {
 }
 
 describe.skipIf(FAKE)('after an example of the gallery', () => {
-  test('training it deeper has its times, and takes at most a few minutes by default', { timeout: LONG }, async () => {
+  test('training it deeper has its times, and takes at most a few minutes by default', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
     await sortMessages(page);
     await page.getByRole('button', { name: 'Train it deeper' }).click();
@@ -42,7 +42,7 @@ describe.skipIf(FAKE)('after an example of the gallery', () => {
     await context.close();
   });
 
-  test('at a second visit, nothing that comes late moves step 1', { timeout: LONG }, async () => {
+  test('at a second visit, nothing that comes late moves step 1', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => void (await each.addInitScript(watchStep1)));
     const offline = page.getByText('This page and Small BERT now also work offline.');
     await sortMessages(page);
@@ -77,7 +77,7 @@ function withoutMemory(): void {
   URL.createObjectURL = (of) => make(of instanceof Blob && of.type === 'text/javascript' ? new Blob([of, more], { type: of.type }) : of);
 }
 
-test.skipIf(FAKE)('a training that runs out of memory before its first step has no line that says that it goes on', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('a training that runs out of memory before its first step has no line that says that it goes on', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => void (await each.addInitScript(withoutMemory)));
   await loadTiny(page);
   await tinySettings(page, 3);

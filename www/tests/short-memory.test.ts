@@ -79,7 +79,7 @@ const keptFiles = (page: Page): Promise<string[]> =>
 const learned = (page: Page): Promise<void> => page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
 const answers = (page: Page): Promise<string[]> => page.locator('.score-figures').allTextContents();
 
-test.skipIf(FAKE)('where memory runs out, a training, an earlier one and one of a link go on with layers in storage', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('where memory runs out, a training, an earlier one and one of a link go on with layers in storage', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => void (await each.addInitScript(exhaustible)));
   await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles([...model.paths]);
@@ -147,7 +147,7 @@ test.skipIf(FAKE)('where memory runs out, a training, an earlier one and one of 
   await context.close();
 });
 
-test.skipIf(FAKE)('what the engine says of memory is in the details, and the rest in the language of the person', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('what the engine says of memory is in the details, and the rest in the language of the person', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', locale: 'de' }, async (each) => void (await each.addInitScript(exhaustible)));
   await exhaust(page, true);
   await page.locator('#own-sort').click();

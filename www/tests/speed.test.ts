@@ -50,7 +50,7 @@ async function reply(page: Page): Promise<string> {
   return (await page.locator('#chat-log .model').last().textContent()) ?? '';
 }
 
-test.skipIf(FAKE)('it waits until a reply is written, and goes on after it', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('it waits until a reply is written, and goes on after it', async () => {
   const { context, page, faults } = await visit(site, PHONE, async (each) => void (await each.addInitScript(valve)));
   await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(WRITES);
@@ -89,7 +89,7 @@ test.skipIf(FAKE)('it waits until a reply is written, and goes on after it', { t
   await context.close();
 });
 
-test.skipIf(FAKE)('after few texts were learned quickly, the times of deeper training are told, and nothing is lost', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('after few texts were learned quickly, the times of deeper training are told, and nothing is lost', async () => {
   const { context, page, faults } = await visit(site, PHONE, async (each) => void (await each.addInitScript(valve)));
   await at(page, (each) => each.release());
   await chooseModel(page, 'From my files');

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(async () => site?.close());
 
 describe.skipIf(FAKE)('the examples', () => {
-  test('by keyboard alone, a first visitor gets from the gallery to a result', { timeout: LONG }, async () => {
+  test('by keyboard alone, a first visitor gets from the gallery to a result', async () => {
     const { context, page, faults, strangers } = await visit(site, { ...DESKTOP, colorScheme: 'light' });
     await page.getByRole('heading', { name: 'What should it learn?' }).waitFor();
     const focused = (): Promise<string | undefined> => page.evaluate(() => (document.activeElement as HTMLElement | null)?.dataset['task']);
@@ -34,7 +34,7 @@ describe.skipIf(FAKE)('the examples', () => {
     await context.close();
   });
 
-  test('an example for a model that writes goes to its training, or proposes a model for it', { timeout: LONG }, async () => {
+  test('an example for a model that writes goes to its training, or proposes a model for it', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark', serviceWorkers: 'block' });
     const body = readFileSync(TINY_WRITER);
     await context.route('**/smollm2-135m-instruct.gguf', (route) => route.fulfill({ body, contentType: 'application/octet-stream', headers: { 'content-length': String(body.length) } }));
@@ -61,7 +61,7 @@ describe.skipIf(FAKE)('the examples', () => {
 });
 
 describe.skipIf(FAKE)('models', () => {
-  test('without a tokenizer one is refused at once, and one that is too large for the device is held in 4 bits', { timeout: LONG }, async () => {
+  test('without a tokenizer one is refused at once, and one that is too large for the device is held in 4 bits', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' }, async (each) => {
       // A device of 100 kB.
       await each.addInitScript(() => Object.defineProperty(Navigator.prototype, 'deviceMemory', { get: () => 0.0001 }));
@@ -102,7 +102,7 @@ describe.skipIf(FAKE)('models', () => {
   });
 });
 
-test('nothing overflows in any step, on any screen and with large text', { timeout: LONG }, async () => {
+test('nothing overflows in any step, on any screen and with large text', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, isMobile: false, colorScheme: 'light' });
   const wide: string[] = [];
   wide.push(...(await overflows(page, '1')));

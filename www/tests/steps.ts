@@ -5,8 +5,11 @@ import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { FAKE } from './browser.ts';
 
-/** A software GPU is slow: loading, or a run of a few small steps, can take minutes. */
-export const LONG = FAKE ? 30_000 : 600_000;
+/**
+ * Milliseconds within which a model is loaded, or a run of a few small steps ends. A software GPU is slow. This is less than the limit of a whole
+ * test, so that the error says what the test waited for.
+ */
+export const LONG = FAKE ? 30_000 : 300_000;
 
 /** Steps of a run that goes on until the test stops it, however fast the machine is. */
 export const ENDLESS = 100_000;

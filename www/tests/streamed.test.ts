@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
 import { FAKE, openSite, PACKAGE, pick, visitPackage, type Package, type Site } from './browser.ts';
 
-const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
 const RUN = {
   data: readFileSync(golden('bert/train.csv'), 'utf8'),
@@ -36,7 +35,7 @@ afterAll(async () => {
 });
 
 describe.skipIf(FAKE)('streamed layers in the tab', () => {
-  test('a run has the bits of one with all weights in GPU memory, in less of it, and leaves no file', { timeout: LONG }, async () => {
+  test('a run has the bits of one with all weights in GPU memory, in less of it, and leaves no file', async () => {
     const found = await page.evaluate(
       async ({ module: { FineTuner, planTraining }, files, run }) => {
         const left = async (): Promise<number> => {
@@ -88,7 +87,7 @@ describe.skipIf(FAKE)('streamed layers in the tab', () => {
     expect(found.full).toContain('streamed layers are only read');
   });
 
-  test('a GPU that is lost while layers are read is restored, and the run ends with the same bits', { timeout: LONG }, async () => {
+  test('a GPU that is lost while layers are read is restored, and the run ends with the same bits', async () => {
     const found = await page.evaluate(
       async ({ module: { FineTuner }, files, run, script }) => {
         // The worker loses its GPU at a read of the layers' file, as often as the test requests it.
@@ -129,7 +128,7 @@ describe.skipIf(FAKE)('streamed layers in the tab', () => {
     expect(found.bits).toEqual(whole);
   });
 
-  test('a thread that cannot write files refuses the option', { timeout: LONG }, async () => {
+  test('a thread that cannot write files refuses the option', async () => {
     const refused = await page.evaluate(
       async ({ module: { FineTuner }, files }) =>
         FineTuner.create({ model: files, streamLayers: true, worker: false }).then(

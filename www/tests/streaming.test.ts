@@ -139,7 +139,7 @@ async function reload(page: Page): Promise<void> {
 }
 
 describe.skipIf(FAKE)('where memory is short', () => {
-  test('layers stay in storage after one tap, also when the model is loaded again', { timeout: 2 * LONG }, async () => {
+  test('layers stay in storage after one tap, also when the model is loaded again', async () => {
     const { context, page, faults } = await open(reporting((planned.whole + planned.streamed) / 2));
     await lookUp(page);
     await tap(page).waitFor({ timeout: LONG });
@@ -181,7 +181,7 @@ describe.skipIf(FAKE)('where memory is short', () => {
     await context.close();
   });
 
-  test('a model that the GPU has no memory for is loaded with its layers in storage', { timeout: LONG }, async () => {
+  test('a model that the GPU has no memory for is loaded with its layers in storage', async () => {
     const { context, page, faults } = await open(having((planned.streamed32 + 4 * model.size) / 5));
     await lookUp(page);
     await precision(page, 'f32');
@@ -200,7 +200,7 @@ describe.skipIf(FAKE)('where memory is short', () => {
     await context.close();
   });
 
-  test('the page says where storage cannot help', { timeout: LONG }, async () => {
+  test('the page says where storage cannot help', async () => {
     const small = reporting((planned.whole + planned.streamed) / 2);
     const full = await open(async (context) => {
       await small(context);

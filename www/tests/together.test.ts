@@ -6,7 +6,6 @@ import { Device, GOLDEN, MODEL, MODEL_FILES, TASK, TILES } from './campaign.ts';
 import { openHub, type Hub } from './hub.ts';
 import type { FineTuner } from '../src/package/index.ts';
 
-const LONG = 600_000;
 const RUN = { ...TASK, batchSize: 4, learningRate: 1e-3, steps: 12 };
 
 let site: Site;
@@ -28,7 +27,7 @@ afterAll(async () => {
   await site?.close();
 });
 
-test.skipIf(FAKE)('two models in one page that train in turns end as each would alone', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('two models in one page that train in turns end as each would alone', async () => {
   const ends = await page.evaluate(
     async ({ module: { FineTuner, storage }, hub, run, tiles }) => {
       const open = (): Promise<FineTuner> => FineTuner.create({ model: 'tests/tiny-bert', hub, tiles });
@@ -70,7 +69,7 @@ interface Begun {
   steps: AsyncGenerator<{ step: number }>;
 }
 
-test.skipIf(FAKE)('the page cannot delete the storage under a run', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('the page cannot delete the storage under a run', async () => {
   await begin(3);
   const told = await page.evaluate(async (module) => {
     const { tuner, steps } = globalThis as unknown as Begun;
@@ -86,7 +85,7 @@ test.skipIf(FAKE)('the page cannot delete the storage under a run', { timeout: L
   expect(told).toEqual({ deleted: 'NoModificationAllowedError', own: 'run 3.pocket is in use, in this tab or in another one', last: 12, lost: 0 });
 });
 
-test.skipIf(FAKE)('a run whose storage the browser deletes says so at the next step, and nothing of it is lost', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('a run whose storage the browser deletes says so at the next step, and nothing of it is lost', async () => {
   await begin(5);
   const devtools = await page.context().newCDPSession(page);
   await devtools.send('Storage.clearDataForOrigin', { origin: new URL(site.url).origin, storageTypes: 'file_systems' });
@@ -114,7 +113,7 @@ test.skipIf(FAKE)('a run whose storage the browser deletes says so at the next s
   expect(told).toEqual({ said: expect.stringMatching(/^storage-full: run 5: the browser has deleted what this site had stored/), held: 0, step: 3, same: true });
 });
 
-test.skipIf(FAKE)('a run in a page of the back-forward cache can be continued in another tab', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('a run in a page of the back-forward cache can be continued in another tab', async () => {
   await begin(6);
   await page.evaluate(() => {
     const { steps } = globalThis as unknown as Begun;

@@ -22,7 +22,7 @@ async function names(page: Page): Promise<string[]> {
   return page.locator('#trainings-list b').allTextContents();
 }
 
-test('several trainings are kept by name, and each is opened without being trained again', { timeout: LONG }, async () => {
+test('several trainings are kept by name, and each is opened without being trained again', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   expect(await page.locator('#trainings').isVisible()).toBe(false);
   await loadTiny(page);
@@ -111,7 +111,7 @@ async function running(page: Page): Promise<void> {
   await reachStep(page, 2);
 }
 
-test('a training that runs in another tab is taken over, left there, or copied', { timeout: LONG }, async () => {
+test('a training that runs in another tab is taken over, left there, or copied', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await running(page);
   const other = await context.newPage();
@@ -157,7 +157,7 @@ test('a training that runs in another tab is taken over, left there, or copied',
   await context.close();
 });
 
-test('the training of the first version of the page is in the list', { timeout: LONG }, async () => {
+test('the training of the first version of the page is in the list', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await running(page);
   await page.getByRole('button', { name: 'Stop' }).click();
@@ -197,7 +197,7 @@ test('the training of the first version of the page is in the list', { timeout: 
   await context.close();
 });
 
-test('a quick training that was stopped is opened as it was', { timeout: LONG }, async () => {
+test('a quick training that was stopped is opened as it was', async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadModel(page);
   await page.locator('#sample').selectOption('junk-mail');
@@ -227,7 +227,7 @@ test('a quick training that was stopped is opened as it was', { timeout: LONG },
   await context.close();
 });
 
-test('without storage a training runs all the same, and where storage is full there is a way out', { timeout: LONG }, async () => {
+test('without storage a training runs all the same, and where storage is full there is a way out', async () => {
   const asked: string[] = [];
   const without = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => {
     await each.addInitScript(() => {

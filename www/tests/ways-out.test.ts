@@ -164,7 +164,7 @@ async function tryAll({ context, url, inPage, inWorker, models }: Trial): Promis
   for (const { way, to } of last) await attempt(page, way, to);
 }
 
-test('each way leads out of a page and a worker without a policy', { timeout: 2 * LONG }, async () => {
+test('each way leads out of a page and a worker without a policy', async () => {
   const trial = await openTrial(41773);
   const plain = `${trial.url}licenses.md`;
   const tryOne = async ({ way, to }: Attempt): Promise<void> => {
@@ -189,7 +189,7 @@ test('each way leads out of a page and a worker without a policy', { timeout: 2 
   expect(Object.keys(byWorker)).toEqual(trial.inWorker.map(({ name }) => name));
 });
 
-test.skipIf(FAKE)('nothing leaves at the first visit to a host without headers, except by what SECURITY.md names', { timeout: 2 * LONG }, async () => {
+test.skipIf(FAKE)('nothing leaves at the first visit to a host without headers, except by what SECURITY.md names', async () => {
   const trial = await openTrial(41774);
   await tryAll(trial);
   const { page, worker } = await trial.arrived();
@@ -197,7 +197,7 @@ test.skipIf(FAKE)('nothing leaves at the first visit to a host without headers, 
   expect(worker).toEqual({});
 });
 
-test.skipIf(FAKE)('nothing leaves from the second visit to a host without headers', { timeout: 2 * LONG }, async () => {
+test.skipIf(FAKE)('nothing leaves from the second visit to a host without headers', async () => {
   const trial = await openTrial(41775);
   const page = trial.context.pages()[0] ?? (await trial.context.newPage());
   await page.goto(trial.url);
@@ -208,7 +208,7 @@ test.skipIf(FAKE)('nothing leaves from the second visit to a host without header
   expect(worker).toEqual({});
 });
 
-test.skipIf(FAKE)('nothing leaves a page that was served with _headers', { timeout: 2 * LONG }, async () => {
+test.skipIf(FAKE)('nothing leaves a page that was served with _headers', async () => {
   const rules = readFileSync(join(SITE, '_headers'), 'utf8').matchAll(/^ {2}([\w-]+): (.*)$/gm);
   const trial = await openTrial(41776, Object.fromEntries([...rules].map(([, name = '', value = '']) => [name, value])));
   await tryAll(trial);

@@ -64,7 +64,7 @@ const cut = (page: Page): Promise<string[]> =>
   page.locator('.wrote, .as-read').evaluateAll((bubbles) => bubbles.filter((each) => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1).map((each) => each.textContent ?? ''));
 
 describe.skipIf(FAKE)('examples to write from', () => {
-  test('questions with answers are learned as a conversation, and both answers stand side by side', { timeout: LONG }, async () => {
+  test('questions with answers are learned as a conversation, and both answers stand side by side', async () => {
     const { page, done } = await atPaste(CHATS, PHONE, 'light');
     await area(page).fill(TABLE);
     await expect.poll(() => said(page).textContent()).toBe('Read as 24 questions with their answers: the model learns to answer like this.');
@@ -122,7 +122,7 @@ describe.skipIf(FAKE)('examples to write from', () => {
     await done();
   });
 
-  test('of rows without names, a person says what they are', { timeout: LONG }, async () => {
+  test('of rows without names, a person says what they are', async () => {
     const { page, done } = await atPaste(PLAIN, PHONE, 'dark');
     await area(page).fill(QUESTIONS.slice(0, 6).map((row) => row.join('\t')).join('\n'));
     await page.getByText('These look like rows of a table. What are they?').waitFor();
@@ -156,7 +156,7 @@ describe.skipIf(FAKE)('examples to write from', () => {
     await done();
   });
 
-  test('a column of texts, and lines, are learned as texts of their own', { timeout: LONG }, async () => {
+  test('a column of texts, and lines, are learned as texts of their own', async () => {
     const { page, done } = await atPaste(CHATS, PHONE, 'light');
     const texts = Array.from({ length: 24 }, (_, at) => `the cat sat on mat ${at}, and then it sat on the dog.`);
     await page.getByRole('radio', { name: 'File' }).check();
@@ -186,7 +186,7 @@ describe.skipIf(FAKE)('examples to write from', () => {
     await done();
   });
 
-  test('texts, and questions with answers, are typed one by one', { timeout: LONG }, async () => {
+  test('texts, and questions with answers, are typed one by one', async () => {
     const { page, done } = await atPaste(CHATS, PHONE, 'dark');
     await page.getByRole('radio', { name: 'Type' }).check();
     const add = page.locator('#data-type').getByRole('button', { name: 'Add' });
@@ -224,7 +224,7 @@ describe.skipIf(FAKE)('examples to write from', () => {
     await done();
   });
 
-  test('names of columns in another language, chats and running text say how they are read', { timeout: LONG }, async () => {
+  test('names of columns in another language, chats and running text say how they are read', async () => {
     const { page, done } = await atPaste(CHATS, DESKTOP, 'light');
     const answers = QUESTIONS.slice(0, 3);
     for (const [given, expected] of [

@@ -41,6 +41,7 @@ export class TrainView {
   readonly predictions = new LivePredictions();
   readonly attention = new Attention();
   readonly #form: HTMLFormElement;
+  readonly #notes = byId('estimate-notes', HTMLElement);
   readonly #after = byId('train-after', HTMLElement);
   readonly #deeperNote = byId('deeper-note', HTMLElement);
   readonly #live = byId('live', HTMLElement);
@@ -73,7 +74,7 @@ export class TrainView {
   }
 
   showForm(shown: boolean): void {
-    [this.#form.hidden, this.start.hidden] = [!shown, !shown];
+    for (const part of [this.#form, this.start, this.#notes]) part.hidden = !shown;
   }
 
   /** Shows the form instead of what the last run has shown. */
