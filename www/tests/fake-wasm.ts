@@ -29,9 +29,10 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export const pace = { stepMs: 40, loadMs: 60 };
 
 /**
- * The GPU is lost in the part of a step with the number `lose`, counted from now. A step has four parts.
+ * The GPU is lost in the part of a step with the number `lose`, counted from now, and in the next `loads` attempts to load a model. A step has
+ * four parts.
  */
-export const trouble = { lose: 0 };
+export const trouble = { lose: 0, loads: 0 };
 
 /** The settings of the run in every trajectory of the stand-in. */
 const SETTINGS: RunSettings = {
@@ -134,6 +135,7 @@ export class Tuner implements WasmTuner {
       if (cancel.aborted) throw failure('aborted', 'loading was aborted');
       await pause(pace.loadMs);
       onProgress({ stage: 'weights', file: 'model.safetensors', loaded: part * 1_767_155, total: 17_671_552 });
+      if (part === 5 && trouble.loads > 0 && trouble.loads-- > 0) throw failure('device-lost', 'the GPU went away');
     }
     seen.live++;
     return tuner;

@@ -71,6 +71,17 @@ describe('create', () => {
     expect(weights.length).toBe(11);
   });
 
+  test.each([
+    [1, true],
+    [2, false],
+  ])('a GPU that is lost %i times while a model is loaded: loaded: %s', async (times, loaded) => {
+    trouble.loads = times;
+    const opening = open();
+    if (loaded) expect((await opening).info.family).toBe('bert');
+    else expect((await failure(opening)).code).toBe('device-lost');
+    expect([trouble.loads, seen.live]).toEqual([0, loaded ? 1 : 0]);
+  });
+
   test('an error keeps its code and message across the boundary, and ends the worker', async () => {
     const error = await failure(open({ model: [new File(['{'], 'config.json')] }));
     expect(error.code).toBe('file-corrupt');

@@ -4,10 +4,11 @@
  * requests it again and restores the model to its last state.
  */
 import { filesHere, forgetUnchecked, inspect } from './cache.js';
+import { withCancel } from './cancel.js';
 import { deviceHere, engineOptions, PROBE } from './engine-options.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
 import { Journal, reserve } from './journal.js';
-import { disposedError, type Calls, type CallHooks, type CallName, type Endpoint, type Result, type TrainConfig } from './protocol.js';
+import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result, type TrainConfig } from './protocol.js';
 import { sleep } from './request.js';
 import { clearScratch, openScratch, type Scratch } from './scratch.js';
 import { zipped, ZipWriter } from './zip.js';
@@ -15,9 +16,9 @@ import { elsewhere, fetchAdapter, ggufFiles } from './source.js';
 import { areMeasured, rememberTiles } from './tiles.js';
 import { bytesOf, readData } from './read.js';
 import type { NamedBlob, Prompt } from './types/data.js';
-import type { Device } from './types/model.js';
+import type { Device, ModelInfo } from './types/model.js';
 import type { TrainStart } from './types/training.js';
-import type { Cancel, WasmCreateOptions, WasmGenerateOptions, WasmTrainConfig, WasmTuner, WasmModule } from './wasm.js';
+import type { WasmCreateOptions, WasmGenerateOptions, WasmTrainConfig, WasmTuner, WasmModule } from './wasm.js';
 
 type Handlers = {
   [K in CallName]: (args: Parameters<Calls[K]>, hooks: CallHooks) => Promise<Result<K>>;
@@ -43,6 +44,8 @@ interface Text {
 const OCTET_STREAM = 'application/octet-stream';
 /** Milliseconds to wait before each new request for the GPU. A browser needs a while to restart its GPU process. */
 const RECOVERY_PAUSES = [100, 1000, 3000];
+/** The same for a model that was being loaded. It is loaded only once more, because loading takes long, and memory may be too small for it. */
+const LOADING_PAUSE = 1000;
 
 /** The number of first steps of a run that report progress, because they compile the GPU's programs. */
 const WATCHED = 2;
@@ -199,6 +202,31 @@ export class Engine implements Endpoint {
     });
   }
 
+  /** Loads a model in place of the current one. */
+  async #create(config: CreateConfig, hooks: CallHooks): Promise<ModelInfo> {
+    await this.#free();
+    this.#text = undefined;
+    const device = await (this.#device = deviceHere(config.device));
+    const [{ Tuner }, found] = await Promise.all([this.#load(true), engineOptions({ ...config, device }, hooks, this.#load)]);
+    this.#scratch = config.streamLayers === true ? await openScratch() : await clearScratch();
+    const options = this.#scratch === undefined ? found : { ...found, layers: this.#scratch.file };
+    const tuner = await withCancel(hooks, (cancel, onProgress) => Tuner.create(options, onProgress, cancel)).catch(async (thrown: unknown) => {
+      const { source } = config;
+      if (source.kind === 'url' && options.files !== undefined && isCode(this.#asError(thrown), 'file-corrupt', 'model-unsupported')) await forgetUnchecked(source);
+      throw thrown;
+    });
+    if (hooks.signal?.aborted === true || this.#closed) {
+      tuner.free();
+      throw abortedError('loading', hooks.signal);
+    }
+    this.#tuner = tuner;
+    this.#adapter = undefined;
+    const info = tuner.info();
+    this.#options = { ...options, tiles: info.tiles };
+    if (areMeasured(options.tiles) && info.tiles !== options.knownTiles) await rememberTiles(options.tiles, info.tiles);
+    return info;
+  }
+
   /** Starts a training whose name is reserved until `release` is called. */
   async #startRun({ data, eval: held, ...rest }: Omit<TrainConfig, 'keep'>, keep: string | undefined, release: () => void, hooks: CallHooks): Promise<TrainStart & { readonly run: number }> {
     const [learned, measured] = [await readData('data', data, rest.dataName), held === undefined ? undefined : await readData('eval', held, rest.evalName)];
@@ -219,27 +247,13 @@ export class Engine implements Endpoint {
   readonly #handlers: Handlers = {
     create: async ([config], hooks) => {
       try {
-        await this.#free();
-        this.#text = undefined;
-        const device = await (this.#device = deviceHere(config.device));
-        const [{ Tuner }, found] = await Promise.all([this.#load(true), engineOptions({ ...config, device }, hooks, this.#load)]);
-        this.#scratch = config.streamLayers === true ? await openScratch() : await clearScratch();
-        const options = this.#scratch === undefined ? found : { ...found, layers: this.#scratch.file };
-        const tuner = await withCancel(hooks, (cancel, onProgress) => Tuner.create(options, onProgress, cancel)).catch(async (thrown: unknown) => {
-          const { source } = config;
-          if (source.kind === 'url' && options.files !== undefined && isCode(this.#asError(thrown), 'file-corrupt', 'model-unsupported')) await forgetUnchecked(source);
-          throw thrown;
+        return await this.#create(config, hooks).catch(async (thrown: unknown) => {
+          // The browser's GPU process may have ended while the model was loaded. Without a GPU after that, the processor is used.
+          const lost = config.device === undefined ? (['device-lost', 'webgpu-unavailable'] as const) : (['device-lost'] as const);
+          if (this.#closed || !isCode(this.#asError(thrown), ...lost)) throw thrown;
+          await sleep(LOADING_PAUSE, hooks.signal);
+          return this.#create(config, hooks);
         });
-        if (hooks.signal?.aborted === true || this.#closed) {
-          tuner.free();
-          throw abortedError('loading', hooks.signal);
-        }
-        this.#tuner = tuner;
-        this.#adapter = undefined;
-        const info = tuner.info();
-        this.#options = { ...options, tiles: info.tiles };
-        if (areMeasured(options.tiles) && info.tiles !== options.knownTiles) await rememberTiles(options.tiles, info.tiles);
-        return info;
       } catch (thrown) {
         if (this.#tuner === undefined) await this.#free();
         throw thrown;
@@ -379,18 +393,4 @@ const replaced = (what: 'training' | 'text'): PocketError =>
 async function generateAgain(tuner: WasmTuner, { prompt, options, pieces }: Text): Promise<void> {
   await tuner.startGeneration(prompt, options);
   for (let piece = 0; piece < pieces; piece++) await tuner.nextToken();
-}
-
-/** Does `work` with the engine's cancel flag, which follows the signal while the work lasts, and with a function that reports progress. */
-async function withCancel<T>({ signal, onProgress }: CallHooks, work: (cancel: Cancel, onProgress: NonNullable<CallHooks['onProgress']>) => Promise<T>): Promise<T> {
-  const cancel: Cancel = { aborted: signal?.aborted ?? false, ...(signal === undefined ? {} : { signal }) };
-  const onAbort = (): void => {
-    cancel.aborted = true;
-  };
-  signal?.addEventListener('abort', onAbort);
-  try {
-    return await work(cancel, (progress) => onProgress?.(progress));
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
-  }
 }

@@ -155,9 +155,10 @@ export class FineTuner {
   }
 
   /**
-   * Requests a GPU and loads a model onto it.
+   * Requests a GPU and loads a model onto it. If the GPU is lost meanwhile, the model is loaded once more: without `device`, on the
+   * processor if there is no GPU any more.
    *
-   * @throws {@link PocketError} `webgpu-unavailable`, `model-unsupported`, `file-corrupt`,
+   * @throws {@link PocketError} `webgpu-unavailable`, `device-lost`, `model-unsupported`, `file-corrupt`,
    * `limit-exceeded`, `out-of-memory`, `network`, `aborted` or `invalid-argument`.
    */
   static async create(options: CreateOptions): Promise<FineTuner> {

@@ -5,6 +5,7 @@ import { PROCESSOR, tilesHere } from './device.ts';
 import { announce, byId, facts } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
 import { isSealed } from './privacy.ts';
+import { checkSupport } from './problem.ts';
 import type { App, ModelChoice } from './state.ts';
 import { t } from './text.ts';
 import { unpacked } from './unzip.ts';
@@ -40,6 +41,8 @@ export async function loadModel(app: App, choice: ModelChoice, chosen: readonly 
   const tuner = await FineTuner.create({ model, ...accessToken(), dtype: choice.dtype, streamLayers: choice.streamed === true, tiles: await tilesHere(), cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
   // A stored model may have taken an hour to download, so the browser is asked not to delete it.
   void storage.persist();
+  // The GPU may have been lost for good while the model was loaded.
+  if (tuner.info.adapter === PROCESSOR) void checkSupport(byId('support', HTMLElement));
   delete app.before;
   delete app.restored;
   delete app.adapted;

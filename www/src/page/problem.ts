@@ -69,12 +69,12 @@ export function isAbort(error: unknown): boolean {
   return error instanceof PocketError && error.code === 'aborted';
 }
 
-/** Says at once, before anything is loaded, if this browser has to use the processor, and what that means. */
+/** Says if this browser has to use the processor, and what that means. */
 export async function checkSupport(place: HTMLElement): Promise<void> {
   if (await hasWebGpu()) return;
   const secure = globalThis.isSecureContext;
   const advice = secure ? t.problem['webgpu-unavailable'].advice : t.problem.insecure;
-  place.append(
+  place.replaceChildren(
     el('p', { class: 'notice-title' }, t.problem.processor.title),
     el('p', {}, t.problem.processor.meaning),
     el('details', {}, el('summary', {}, t.problem.processor.faster), el('p', {}, advice)),
