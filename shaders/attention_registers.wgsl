@@ -39,14 +39,25 @@ struct Softmax {
     weights: array<mat4x4<f32>, 4>, // [key / 4], a column for each key: exp(score - maximum)
 }
 
-fn seen(scores: mat4x4<f32>, key: u32, first: vec4<u32>, end: vec4<u32>) -> mat4x4<f32> {
+// The place of four consecutive queries in the batch.
+struct Place {
+    branch: u32,
+    head: u32,
+    token: u32, // the first one
+}
+
+fn with_bias(products: vec4<f32>, place: Place, key: u32) -> vec4<f32> {
+    return biased(scaled_scores(products), place.branch, place.head, place.token + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(key));
+}
+
+fn seen(scores: mat4x4<f32>, place: Place, key: u32, first: vec4<u32>, end: vec4<u32>) -> mat4x4<f32> {
     let lowest = vec4<f32>(LOWEST);
     let keys = key + vec4<u32>(0u, 1u, 2u, 3u);
     return mat4x4<f32>(
-        select(lowest, scaled_scores(scores[0]), (keys.xxxx >= first) & (keys.xxxx < end)),
-        select(lowest, scaled_scores(scores[1]), (keys.yyyy >= first) & (keys.yyyy < end)),
-        select(lowest, scaled_scores(scores[2]), (keys.zzzz >= first) & (keys.zzzz < end)),
-        select(lowest, scaled_scores(scores[3]), (keys.wwww >= first) & (keys.wwww < end)),
+        select(lowest, with_bias(scores[0], place, keys.x), (keys.xxxx >= first) & (keys.xxxx < end)),
+        select(lowest, with_bias(scores[1], place, keys.y), (keys.yyyy >= first) & (keys.yyyy < end)),
+        select(lowest, with_bias(scores[2], place, keys.z), (keys.zzzz >= first) & (keys.zzzz < end)),
+        select(lowest, with_bias(scores[3], place, keys.w), (keys.wwww >= first) & (keys.wwww < end)),
     );
 }
 
@@ -62,11 +73,11 @@ fn sum_of(x: mat4x4<f32>) -> vec4<f32> {
     return (x[0] + x[1]) + (x[2] + x[3]);
 }
 
-fn softmax(before: Softmax, scores: array<mat4x4<f32>, 4>, key: u32, first: vec4<u32>, end: vec4<u32>) -> Softmax {
-    let s0 = seen(scores[0], key, first, end);
-    let s1 = seen(scores[1], key + 4u, first, end);
-    let s2 = seen(scores[2], key + 8u, first, end);
-    let s3 = seen(scores[3], key + 12u, first, end);
+fn softmax(before: Softmax, scores: array<mat4x4<f32>, 4>, place: Place, key: u32, first: vec4<u32>, end: vec4<u32>) -> Softmax {
+    let s0 = seen(scores[0], place, key, first, end);
+    let s1 = seen(scores[1], place, key + 4u, first, end);
+    let s2 = seen(scores[2], place, key + 8u, first, end);
+    let s3 = seen(scores[3], place, key + 12u, first, end);
     let larger = max(before.maximum, max(max(largest(s0), largest(s1)), max(largest(s2), largest(s3))));
     // If a query has not attended to any key yet, all its weights must be 0.
     let reference = select(larger, vec4<f32>(), larger == vec4<f32>(LOWEST));
@@ -166,8 +177,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let first_b = select(b.first, first_in_prefix(b.first, b.end), in_prefix);
         let end_a = select(a.end, vec4<u32>(params.prefix_rows), in_prefix);
         let end_b = select(b.end, vec4<u32>(params.prefix_rows), in_prefix);
-        of_a = softmax(of_a, array<mat4x4<f32>, 4>(a0, a1, a2, a3), key, first_a, end_a);
-        of_b = softmax(of_b, array<mat4x4<f32>, 4>(b0, b1, b2, b3), key, first_b, end_b);
+        of_a = softmax(of_a, array<mat4x4<f32>, 4>(a0, a1, a2, a3), Place(branch, head, token), key, first_a, end_a);
+        of_b = softmax(of_b, array<mat4x4<f32>, 4>(b0, b1, b2, b3), Place(branch, head, token + 4u), key, first_b, end_b);
         a0 = transpose(of_a.weights[0]);
         a1 = transpose(of_a.weights[1]);
         a2 = transpose(of_a.weights[2]);

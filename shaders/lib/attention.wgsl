@@ -1,6 +1,6 @@
 // The common parts of the attention kernels: the parameters, the tensors, and functions to load keys and values.
 //   generated: HEAD_DIM, 1..256; PREFIXED, 1 if there is a prefix, else 0, so that only the loads of one case are compiled
-//   generated: CAPPED, 1 if scores have a softcap, else 0
+//   generated: CAPPED, 1 if scores have a softcap, else 0; BIASED, 1 if they have a bias for each distance, else 0
 //   @access: `Element`, and access to four elements at a time: attention_vec4 or attention_scalar
 
 struct Params {
@@ -19,6 +19,7 @@ struct Params {
     prefix_value: u32, // start of its values
     softcap: f32, // of the scores
     window: u32, // keys that a token sees at most, those of the prefix included; 0 if there is no limit
+    reach: u32, // distances -reach < key - query < reach have a bias
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -26,7 +27,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> key_value: array<Element>; // [branch, kv_rows, kv_stride]
 @group(0) @binding(3) var<storage, read> spans: array<vec2<u32>>; // [token]: visible rows of key_value, first and end
 @group(0) @binding(4) var<storage, read> prefix: array<Element>; // [branch, prefix_stride]: an adapter's tensors, packed
-@group(0) @binding(5) var<storage, read_write> output: array<Element>; // [branch, token, heads * HEAD_DIM]
+@group(0) @binding(5) var<storage, read> bias: array<f32>; // [branch, reach - 1 + key - query, heads]
+@group(0) @binding(6) var<storage, read_write> output: array<Element>; // [branch, token, heads * HEAD_DIM]
 
 //#use @access
 //#use softcap
@@ -48,6 +50,16 @@ fn scaled_scores(products: vec4<f32>) -> vec4<f32> {
     let scores = params.scale * products;
     if (CAPPED == 1u) { return softcap(scores, params.softcap); }
     return scores;
+}
+
+// Adds the bias of each key's distance from its query: four pairs of rows of the batch.
+fn biased(scores: vec4<f32>, branch: u32, head: u32, tokens: vec4<u32>, keys: vec4<u32>) -> vec4<f32> {
+    if (BIASED == 0u) { return scores; }
+    let distances = 2u * params.reach - 1u;
+    // The distance of a key that the query does not see may be out of range.
+    let rows = min(keys + (params.reach - 1u) - tokens, vec4<u32>(distances - 1u));
+    let at = (branch * distances + rows) * params.heads + head;
+    return scores + vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
 }
 
 // Loads a chunk of four rows of keys or values as the columns of a matrix. `rows` are the starts of the rows.

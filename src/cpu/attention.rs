@@ -48,7 +48,7 @@ impl Rows<'_> {
     }
 }
 
-/// `output[b, t, h] = softmax(softcap(scale * q k^T)) v` over the rows of the prefix and the keys in the token's span.
+/// `output[b, t, h] = softmax(softcap(scale * q k^T) + bias) v` over the rows of the prefix and the keys in the token's span.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     if params.tokens <= FEW_TOKENS {
@@ -59,7 +59,8 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let key_value = &call.input::<f32>(1)?[..];
     let spans = &call.input::<[u32; 2]>(2)?[..];
     let prefix = &call.input::<f32>(3)?[..];
-    let mut output = call.output::<f32>(4)?;
+    let bias = &call.input::<f32>(4)?[..];
+    let mut output = call.output::<f32>(5)?;
     let [tokens, heads, kv_heads] = [params.tokens, params.heads, params.kv_heads].map(|n| n as usize);
     let sharing = heads / kv_heads;
     let rows_of = |branch: usize, column: u32, prefix_start: u32| Rows {
@@ -115,6 +116,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
                         spans: &spans[..group],
                         scale: params.scale,
                         softcap: params.softcap,
+                        bias: Bias::of(&params, bias, branch, head, first),
                         weights: &mut weights,
                         output: &mut of_group[head * dim..],
                         output_stride: width,
@@ -125,6 +127,32 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// The biases of one head for the distances of keys from queries, if there are any.
+#[derive(Clone, Copy)]
+struct Bias<'a> {
+    params: &'a Params,
+    /// `[distance, head]`, from the head's first element on.
+    of_head: &'a [f32],
+    /// The first token that is computed.
+    first: usize,
+}
+
+impl<'a> Bias<'a> {
+    fn of(params: &'a Params, bias: &'a [f32], branch: usize, head: usize, first: usize) -> Bias<'a> {
+        let start = branch * params.distances() * params.heads as usize + head;
+        Bias { params, of_head: if params.reach == 0 { &[] } else { &bias[start..] }, first }
+    }
+
+    /// Adds to the scores of a token with consecutive keys from `key` on.
+    fn add_to(&self, scores: &mut [f32], token: usize, key: usize) {
+        if self.params.reach > 0 {
+            let column = self.of_head.iter().step_by(self.params.heads as usize);
+            let seen = column.skip(self.params.distance(self.first + token, key));
+            scores.iter_mut().zip(seen).for_each(|(score, bias)| *score += bias);
+        }
+    }
 }
 
 /// One head of a token, or of `GROUP` tokens that see the same rows of the prefix, and whose spans begin at the same row.
@@ -143,6 +171,7 @@ struct Head<'a> {
     spans: &'a [[u32; 2]],
     scale: f32,
     softcap: f32,
+    bias: Bias<'a>,
     /// Scratch `[token, row]`.
     weights: &'a mut Vec<f32>,
     output: &'a mut [f32],
@@ -203,12 +232,15 @@ impl Head<'_> {
                 rows.start = next;
             }
         }
-        for (weights, span) in self.weights.chunks_exact_mut(count.max(1)).zip(self.spans) {
+        for (token, (weights, span)) in
+            self.weights.chunks_exact_mut(count.max(1)).zip(self.spans).enumerate()
+        {
             let (seen, unseen) = weights.split_at_mut(count + span[1] as usize + prefix - end.max(first));
             if self.softcap > 0.0 {
                 let cap = self.softcap;
                 seen.iter_mut().for_each(|score| *score = cap * (*score / cap).tanh());
             }
+            self.bias.add_to(seen, token, span[0] as usize);
             let largest = largest(seen);
             seen.iter_mut().for_each(|score| *score = exp(*score - largest));
             let sum = sum(seen, |weight| weight);

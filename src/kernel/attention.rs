@@ -41,10 +41,22 @@ super::uniform! {
         /// Number of keys that a token sees at most, those of the prefix included; 0 if there is no limit. The spans already obey it;
         /// it limits the rows of the prefix.
         pub window: u32,
+        /// Distances of a key from a query have a bias if they are less than this in both directions; 0 without a bias.
+        pub reach: u32,
     }
 }
 
 impl Params {
+    /// Number of distances that have a bias.
+    pub(crate) fn distances(&self) -> usize {
+        (2 * self.reach as usize).saturating_sub(1)
+    }
+
+    /// The row of the bias for the distance of a key from a token.
+    pub(crate) fn distance(&self, token: usize, key: usize) -> usize {
+        (key + self.reach as usize - 1).saturating_sub(token)
+    }
+
     /// The first row of the prefix that a token with this span sees. The prefix stands in front of the token's sequence, so a token
     /// whose span is as long as the window sees nothing of it.
     pub(crate) fn first_in_prefix(&self, [first, end]: [u32; 2]) -> u32 {
@@ -55,16 +67,15 @@ impl Params {
     }
 }
 
-/// Variants with head sizes of every kind, with and without a prefix and a softcap.
+/// Variants with head sizes of every kind, with and without a prefix and a softcap, and with a bias.
 pub fn variants() -> Vec<Variant> {
     let head_dims =
         [("attention_vec4", 64), ("attention_vec4", 256), ("attention_scalar", 1), ("attention_scalar", 65)];
     let of = |kernel: &'static Kernel| {
         let most = if kernel.name == REGISTERS.name { MOST_IN_REGISTERS } else { MAX_HEAD_DIM };
         let head_dims = head_dims.map(|(access, head_dim)| (access, head_dim.min(most)));
-        [(false, false), (true, false), (false, true), (true, true)].map(|(prefixed, capped)| {
-            head_dims.map(|(access, size)| variant(kernel, access, size, prefixed, capped))
-        })
+        [[false; 3], [true, false, false], [false, true, false], [true, true, false], [false, false, true]]
+            .map(|extras| head_dims.map(|(access, size)| variant(kernel, access, size, extras)))
     };
     [&KERNEL, &REGISTERS, &DECODE].into_iter().flat_map(of).flatten().collect()
 }
@@ -80,6 +91,8 @@ pub struct Tensors<'a> {
     pub spans: &'a Buffer,
     /// `[branch, prefix_stride]` f32: an adapter's tensors, packed. Any buffer if there is no prefix.
     pub prefix: &'a Buffer,
+    /// `[branch, 2 reach - 1, heads]` f32: row `reach - 1 + key - query` is added to the scores. Any buffer if there is no bias.
+    pub bias: &'a Buffer,
     /// `[branch, token, heads * head_dim]` f32, written.
     pub output: &'a Buffer,
 }
@@ -107,7 +120,7 @@ const MOST_IN_REGISTERS: u32 = 128;
 /// Maximum number of tokens for which one workgroup per token is faster than one per 32 tokens, most of which would be missing.
 const FEW_TOKENS: u32 = 4;
 
-/// `output[b, t, h] = softmax(softcap(scale * q k^T)) v` over the rows of the prefix and the keys in the token's span.
+/// `output[b, t, h] = softmax(softcap(scale * q k^T) + bias) v` over the rows of the prefix and the keys in the token's span.
 ///
 /// # Errors
 /// `model-unsupported` if `head_dim` is 0 or above [`MAX_HEAD_DIM`], or if `kv_heads` does not divide `heads`.
@@ -131,8 +144,8 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
         _ => (&KERNEL, params.tokens.div_ceil(32)),
     };
     let grid = [columns, heads, shape.branches];
-    let Tensors { query, key_value, spans, prefix, output } = tensors;
-    let bindings = [query, key_value, spans, prefix, output].map(Into::into).to_vec();
+    let Tensors { query, key_value, spans, prefix, bias, output } = tensors;
+    let bindings = [query, key_value, spans, prefix, bias, output].map(Into::into).to_vec();
     let visible = shape.visible + u64::from(params.tokens) * u64::from(params.prefix_rows);
     let [heads, kv_heads, size, branches] = [heads, kv_heads, shape.head_dim, shape.branches].map(u64::from);
     let rows = u64::from(params.kv_rows) + u64::from(params.prefix_rows);
@@ -140,7 +153,8 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
         work: 4 * visible * heads * size * branches,
         bytes: 8 * branches * size * (heads * u64::from(params.tokens) + kv_heads * rows),
     };
-    let variant = variant(kernel, access, shape.head_dim, params.prefix_rows > 0, params.softcap > 0.0);
+    let extras = [params.prefix_rows > 0, params.softcap > 0.0, params.reach > 0];
+    let variant = variant(kernel, access, shape.head_dim, extras);
     recording.push(variant, &params, bindings, grid, cost);
     Ok(())
 }
@@ -149,9 +163,9 @@ fn variant(
     kernel: &'static Kernel,
     access: &'static str,
     head_dim: u32,
-    prefixed: bool,
-    capped: bool,
+    [prefixed, capped, biased]: [bool; 3],
 ) -> Variant {
     let variant = Variant::from(kernel).provide("access", access).constant("HEAD_DIM", head_dim);
-    variant.constant("PREFIXED", prefixed.into()).constant("CAPPED", capped.into())
+    let variant = variant.constant("PREFIXED", prefixed.into()).constant("CAPPED", capped.into());
+    variant.constant("BIASED", biased.into())
 }

@@ -141,6 +141,13 @@ impl Adapter {
                     let most = model.max_length - 1;
                     bail!(InvalidArgument, "a prefix of {length} rows, expected 1 to {most}");
                 }
+                if model.embedding.relative.is_some() {
+                    bail!(
+                        InvalidArgument,
+                        "the model's attention adds a bias for the distance of two tokens, which the keys of a prefix do not have; use LoRA \
+                         or train all weights"
+                    );
+                }
                 if model.has_convolutions() {
                     bail!(
                         InvalidArgument,

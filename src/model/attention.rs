@@ -86,7 +86,7 @@ impl Pass<'_> {
         }
     }
 
-    /// ws.attended `[B, T, H D]` = softmax(softcap(scale * q k^T)) v over the keys that each token sees: a prefix, cached tokens,
+    /// ws.attended `[B, T, H D]` = softmax(softcap(scale * q k^T) + bias) v over the keys that each token sees: a prefix, cached tokens,
     /// and its own sequence.
     pub(super) fn attend(&mut self, index: usize, layer: &Attention) -> Result<()> {
         let (spec, ws) = (self.spec(), self.ws);
@@ -137,13 +137,22 @@ impl Pass<'_> {
         let Some((_, spans)) = spans else {
             bail!(InvalidArgument, "the workspace has no spans for a window of {:?}", layer.window);
         };
+        // The same holds for the bias of distances.
+        let bias = match &ws.relative {
+            Some(relative) => {
+                params.reach = relative.reach;
+                &relative.bias
+            }
+            None => &ws.qkv,
+        };
         let shape = attention::Shape {
             branches: self.branches,
             head_dim: spec.head_dim,
             in_registers: self.plan.attention_in_registers(),
             visible: self.visible,
         };
-        let tensors = attention::Tensors { query: &ws.qkv, key_value, spans, prefix, output: &ws.attended };
+        let tensors =
+            attention::Tensors { query: &ws.qkv, key_value, spans, prefix, bias, output: &ws.attended };
         attention::record(&mut self.r, tensors, shape, params)
     }
 }

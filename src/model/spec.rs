@@ -5,6 +5,7 @@
 use super::classifier::ClassifierSpec;
 pub use super::mixer::{Attention, Convolution, Mixer, Projection};
 use super::pooling::Pooling;
+use super::relative::RelativePositions;
 use super::tensors::{Linear, Norm, TensorId, TensorList, TensorSpec};
 use crate::error::{Error, Result};
 pub use crate::kernel::activation::Activation;
@@ -210,6 +211,8 @@ pub struct Embedding {
     pub types: Option<TensorId>,
     /// Learned positions.
     pub positions: Option<LearnedPositions>,
+    /// Relative positions.
+    pub relative: Option<RelativePositions>,
     /// Applied to the sum of the embeddings.
     pub norm: Option<Norm>,
 }
@@ -224,6 +227,7 @@ impl Embedding {
             projected_last: false,
             types: None,
             positions: None,
+            relative: None,
             norm: None,
         }
     }
@@ -231,7 +235,8 @@ impl Embedding {
     /// The tables that rows are looked up in.
     pub fn tables(&self) -> impl Iterator<Item = TensorId> {
         let positions = self.positions.map(|positions| positions.table);
-        [Some(self.tokens), self.types, positions].into_iter().flatten()
+        let relative = self.relative.map(|relative| relative.table);
+        [Some(self.tokens), self.types, positions, relative].into_iter().flatten()
     }
 }
 

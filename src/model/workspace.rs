@@ -2,6 +2,7 @@
 
 use super::adapter::Adapter;
 use super::packed::Packed;
+use super::relative::RelativePositions;
 use super::rotary::Rotary;
 use super::spec::{Attention, LayerSpec, Mlp, Projection};
 use super::weights::{Matrix, Weights};
@@ -164,6 +165,8 @@ pub struct Workspace {
     pub step: Buffer,
     /// The buffers of each kind of rotary positions in the model.
     pub rotations: Vec<Rotation>,
+    /// The bias of attention for each distance of a key from a query, if the model has relative positions.
+    pub relative: Option<Relative>,
     /// Token rows before they are projected to the hidden width.
     pub projected: Option<Projected>,
     /// Queries, keys and values before their heads are reordered.
@@ -180,6 +183,16 @@ pub struct Rotation {
     pub rows: u32,
     /// Row of the table for each token `[token]`, if it differs from the position.
     pub positions: Option<Buffer>,
+}
+
+/// The bias of attention for each distance between the tokens of a sequence.
+pub struct Relative {
+    /// Number of positions that tokens may have.
+    pub reach: u32,
+    /// Rows of the table `[2 reach - 1]`, for the distances from `1 - reach` to `reach - 1`.
+    pub buckets: Buffer,
+    /// `[branch, 2 reach - 1, heads]`.
+    pub bias: Buffer,
 }
 
 /// Token rows that are narrower or wider than the hidden states.
@@ -253,6 +266,10 @@ impl Workspace {
             }
             None => None,
         };
+        let relative = match embedding.relative {
+            Some(_) => Some(relative_bias(backend, [branches, spec.heads], positions)?),
+            None => None,
+        };
         let is_by_head = |layer: &LayerSpec| {
             layer.attention().is_some_and(|attention| attention.projection == Projection::ByHead)
         };
@@ -310,6 +327,7 @@ impl Workspace {
             label_rows: activation("label rows", labeled * table_width)?,
             step: backend.create("step", crate::kernel::step::MAX_BYTES, MemoryClass::Transfer)?,
             rotations,
+            relative,
             projected,
             by_head,
         })
@@ -356,6 +374,16 @@ fn head_picks(backend: &dyn Backend, heads: u32, tokens: u32) -> Result<Buffer> 
     let buffer = backend.create("order of heads", picks.len() as u64 * 4, MemoryClass::Activations)?;
     backend.write(&buffer, 0, bytemuck::cast_slice(&picks))?;
     Ok(buffer)
+}
+
+/// The buffers for the bias of distances between `reach` positions.
+fn relative_bias(backend: &dyn Backend, [branches, heads]: [u32; 2], reach: u32) -> Result<Relative> {
+    let rows = RelativePositions::buckets(reach);
+    let buckets = backend.create("distances", rows.len() as u64 * 4, MemoryClass::Activations)?;
+    backend.write(&buckets, 0, bytemuck::cast_slice(&rows))?;
+    let elements = u64::from(branches) * rows.len() as u64 * u64::from(heads);
+    let bias = backend.create("bias of distances", elements * 4, MemoryClass::Activations)?;
+    Ok(Relative { reach, buckets, bias })
 }
 
 /// Writes the table of rotations to the device.

@@ -5,7 +5,7 @@ use super::softcap::softcap;
 use crate::error::Result;
 use crate::kernel::attention::Params;
 
-/// `output[b, t, h] = softmax(softcap(scale * q k^T)) v` over the rows of the prefix and the keys in the token's span.
+/// `output[b, t, h] = softmax(softcap(scale * q k^T) + bias) v` over the rows of the prefix and the keys in the token's span.
 pub(crate) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let head_dim = call.constant("HEAD_DIM").unwrap_or(1) as usize;
@@ -13,7 +13,8 @@ pub(crate) fn run(call: &Call<'_>) -> Result<()> {
     let key_value = call.input::<f32>(1)?;
     let spans = call.input::<[u32; 2]>(2)?;
     let prefix = call.input::<f32>(3)?;
-    let mut output = call.output::<f32>(4)?;
+    let bias = call.input::<f32>(4)?;
+    let mut output = call.output::<f32>(5)?;
     let (tokens, heads) = (params.tokens as usize, params.heads as usize);
     let sharing = heads / params.kv_heads as usize;
     let branches = call.grid()[2] as usize;
@@ -41,6 +42,12 @@ pub(crate) fn run(call: &Call<'_>) -> Result<()> {
             let score = params.scale * q.iter().zip(k).map(|(q, k)| q * k).sum::<f32>();
             if params.softcap > 0.0 { softcap(score, params.softcap) } else { score }
         }));
+        if params.reach > 0 {
+            // There is no prefix beside a bias.
+            let column = bias[branch * params.distances() * heads + head..].iter().step_by(heads);
+            let seen = column.skip(params.distance(token, first as usize));
+            weights.iter_mut().zip(seen).for_each(|(score, bias)| *score += bias);
+        }
         let largest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         weights.iter_mut().for_each(|weight| *weight = (*weight - largest).exp());
         let sum: f32 = weights.iter().sum();

@@ -37,6 +37,8 @@ from transformers import (
     MegatronBertForSequenceClassification,
     ModernBertConfig,
     ModernBertForSequenceClassification,
+    MPNetConfig,
+    MPNetForSequenceClassification,
     RobertaConfig,
     RobertaForSequenceClassification,
     RobertaPreLayerNormConfig,
@@ -98,6 +100,7 @@ def models():
     yield "megatron-bert", MegatronBertForSequenceClassification(MegatronBertConfig(pad_token_id=0, **encoder))
     before = RobertaPreLayerNormConfig(pad_token_id=1, type_vocab_size=1, **encoder)
     yield "roberta-prelayernorm", RobertaPreLayerNormForSequenceClassification(before)
+    yield "mpnet", MPNetForSequenceClassification(MPNetConfig(pad_token_id=1, **encoder))
 
 
 def main():

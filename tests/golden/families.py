@@ -66,6 +66,8 @@ from transformers import (
     ModernBertDecoderConfig,
     ModernBertDecoderForCausalLM,
     ModernBertForMaskedLM,
+    MPNetConfig,
+    MPNetForMaskedLM,
     Olmo2Config,
     Olmo2ForCausalLM,
     Olmo3Config,
@@ -489,6 +491,12 @@ def roberta_prelayernorm():
     return RobertaPreLayerNormForMaskedLM(config)
 
 
+def mpnet():
+    """A bias for each distance of two tokens, beside learned positions. A `pad_token_id` that is not 1 changes nothing."""
+    config = MPNetConfig(pad_token_id=0, **(ENCODER | {"max_position_embeddings": 160, "num_hidden_layers": 2}))
+    return MPNetForMaskedLM(config)
+
+
 # The name of each folder, its model, and the lengths of its texts.
 GOLDENS = {
     "distilbert": (distilbert, MORE_LENGTHS),
@@ -534,6 +542,7 @@ GOLDENS = {
     "ernie-encoder": (ernie_encoder, FEW_LENGTHS),
     "megatron-bert": (megatron_bert, FEW_LENGTHS),
     "roberta-prelayernorm": (roberta_prelayernorm, FEW_LENGTHS),
+    "mpnet": (mpnet, (*MORE_LENGTHS, 150)),
 }
 
 

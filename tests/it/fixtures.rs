@@ -121,6 +121,11 @@ pub(super) const BLOCKS: &[(&str, &str)] = &[
             "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2}"#,
     ),
     (
+        "random mpnet",
+        r#"{"model_type":"mpnet","hidden_size":64,"num_attention_heads":4,"intermediate_size":96,"vocab_size":101,
+            "max_position_embeddings":42,"num_hidden_layers":2}"#,
+    ),
+    (
         "random modernbert",
         r#"{"model_type":"modernbert","hidden_size":64,"num_attention_heads":4,"intermediate_size":96,"vocab_size":101,
             "max_position_embeddings":40,"num_hidden_layers":2,"local_attention":6}"#,

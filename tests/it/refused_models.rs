@@ -91,6 +91,14 @@ async_test! {
 }
 
 async_test! {
+    async fn fewer_buckets_of_distances_than_transformers_uses_are_refused() {
+        let dir = edited("mpnet", |_, config| drop(config.insert("relative_attention_num_buckets".to_owned(), json!(31))));
+        let words = ["config.json", "relative_attention_num_buckets is 31, expected 32 or more"];
+        refused("mpnet", &dir, Code::ModelUnsupported, &words).await;
+    }
+}
+
+async_test! {
     async fn a_classifier_of_projected_states_is_refused_by_its_class() {
         let dir = edited("opt-projected", |header, config| {
             config.insert("architectures".to_owned(), json!(["OPTForSequenceClassification"]));

@@ -22,6 +22,8 @@ struct Case {
     prefix: u32,
     /// Softcap of the scores; 0 for none.
     softcap: f32,
+    /// The distances that have a bias, in each direction; 0 for none.
+    reach: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +84,11 @@ impl Case {
             params.prefix_stride = params.prefix_key + count + 4;
             prefix_rows = lab.floats("prefix", &noise(3, branches * params.prefix_stride));
         }
+        let mut bias = lab.floats("bias", &[f32::NAN]);
+        if self.reach > 0 {
+            params.reach = self.reach;
+            bias = lab.floats("bias", &noise(4, branches * (2 * self.reach - 1) * heads));
+        }
         let spans = self.spans();
         let visible = spans.chunks_exact(2).map(|s| u64::from(s[1] - s[0])).sum();
         let spans = lab.words("spans", &spans);
@@ -91,6 +98,7 @@ impl Case {
             key_value: &key_value,
             spans: &spans,
             prefix: &prefix_rows,
+            bias: &bias,
             output: &output,
         };
         let shape = attention::Shape { branches, head_dim, in_registers, visible };
@@ -101,7 +109,7 @@ impl Case {
 
 /// Branches, tokens, heads, key and value heads, head size.
 fn case([branches, tokens, heads, kv_heads, head_dim]: [u32; 5], scale: f32, sees: Sees) -> Case {
-    Case { branches, tokens, heads, kv_heads, head_dim, scale, sees, prefix: 0, softcap: 0.0 }
+    Case { branches, tokens, heads, kv_heads, head_dim, scale, sees, prefix: 0, softcap: 0.0, reach: 0 }
 }
 
 fn prefixed(prefix: u32, case: Case) -> Case {
@@ -110,6 +118,10 @@ fn prefixed(prefix: u32, case: Case) -> Case {
 
 fn capped(softcap: f32, case: Case) -> Case {
     Case { softcap, ..case }
+}
+
+fn biased(reach: u32, case: Case) -> Case {
+    Case { reach, ..case }
 }
 
 kernel_test! {
@@ -147,6 +159,11 @@ kernel_test! {
             prefixed(40, case([1, 33, 4, 2, 36], 0.6, Sees::Window(17, 30))),
             prefixed(3, case([2, 4, 3, 1, 3], 0.6, Sees::Window(4, 5))),
             prefixed(9, case([1, 3, 2, 1, 36], 0.2, Sees::Window(3, 2))),
+            // A bias for each distance, of which all or some occur; for many tokens and for few.
+            biased(37, case([2, 130, 3, 3, 64], 0.125, Sees::Packed(37))),
+            biased(140, case([3, 130, 4, 2, 36], 0.3, Sees::Packed(130))),
+            biased(20, case([1, 33, 5, 5, 3], 0.2, Sees::Packed(13))),
+            biased(7, case([2, 4, 3, 1, 65], 0.2, Sees::Packed(2))),
             // Windows that are shorter than a tile of keys, or longer; alone, and with a softcap.
             case([2, 130, 4, 2, 64], 0.125, Sees::Window(130, 16)),
             case([1, 100, 3, 1, 3], 0.6, Sees::Window(61, 40)),

@@ -28,7 +28,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
 ENCODERS = {
-    "bert", "roberta", "xlm-roberta", "camembert", "electra", "distilbert", "modernbert", "data2vec-text", "ernie", "megatron-bert",
+    "bert", "roberta", "xlm-roberta", "camembert", "electra", "distilbert", "modernbert", "data2vec-text", "ernie", "megatron-bert", "mpnet",
     "roberta-prelayernorm",
 }  # fmt: skip
 ACTIVATIONS = ["gelu", "gelu_new", "relu", "silu", "gelu_pytorch_tanh", "quick_gelu", "relu2"]

@@ -41,13 +41,13 @@ def byte_level(special):
     return {"vocab.json": json.dumps(model["vocab"], ensure_ascii=False), "merges.txt": merges}
 
 
-def word_piece():
+def word_piece(special=("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")):
     bert = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     bert.decoder = decoders.WordPiece()
     bert.normalizer = normalizers.BertNormalizer(lowercase=False)
     bert.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     bert.train_from_iterator(CORPUS, trainers.WordPieceTrainer(
-        vocab_size=500, show_progress=False, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]))
+        vocab_size=500, show_progress=False, special_tokens=list(special)))
     vocab = bert.get_vocab()
     return bert, {"vocab.txt": "".join(token + "\n" for token in sorted(vocab, key=vocab.get))}
 
@@ -98,6 +98,11 @@ def tiny():
         tokenizer_class="BertTokenizer", do_lower_case=True, added_tokens_decoder={
             **{str(i): added(t, special=True, normalized=False) for i, t in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])},
             "500": added("<user>", normalized=False)})}
+    mpnet, words = word_piece(("<s>", "<pad>", "</s>", "<unk>", "[UNK]", "<mask>"))
+    yield "mpnet", {**config("mpnet"), **words}
+    mpnet.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    yield "json_mpnet", {**config("mpnet"), "tokenizer.json": mpnet.to_str(), **settings(
+        tokenizer_class="MPNetTokenizer", mask_token=added("<mask>", lstrip=True, __type="AddedToken"))}
     json_gpt2 = Tokenizer(models.BPE(json.loads(gpt2["vocab.json"]), [tuple(m.split(" ")) for m in gpt2["merges.txt"].split("\n")[1:-1]]))
     json_gpt2.pre_tokenizer = pre_tokenizers.ByteLevel(False)
     json_gpt2.decoder = decoders.ByteLevel()

@@ -1,7 +1,7 @@
 //! ELECTRA (Clark et al. 2020, arXiv 2003.10555): BERT with embeddings of another width. Its generator has a masked-LM head; the
 //! head of its discriminator is not used here.
 
-use super::encoder::{Names, encoder};
+use super::encoder::{Names, OF_BERT, encoder};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{Activation, ClassifierActivation, ClassifierSpec, ModelSpec};
@@ -21,6 +21,9 @@ pub(super) fn electra(config: &Config) -> Result<ModelSpec> {
             ClassifierActivation::Of(Activation::Gelu),
             "classifier.out_proj",
         ),
+        attention: OF_BERT,
+        types: true,
+        relative: None,
         position_offset: 0,
         width: Some(config.u32_or("embedding_size", 128)?),
         pre_norms: None,

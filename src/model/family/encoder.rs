@@ -6,7 +6,7 @@ use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
     Activation, Attention, ClassifierSpec, Embedding, HeadSpec, HeadTransform, LayerSpec, LearnedPositions,
-    Mixer, Mlp, ModelSpec, Norm, NormKind, Norms, TensorList,
+    Mixer, Mlp, ModelSpec, Norm, NormKind, Norms, RelativePositions, TensorId, TensorList,
 };
 
 /// How a family differs from the base architecture.
@@ -27,6 +27,12 @@ pub(super) struct Names {
     pub head_activation: Option<Activation>,
     /// The classifier's head.
     pub classifier: ClassifierSpec,
+    /// The modules of an attention and its norm.
+    pub attention: AttentionNames,
+    /// Whether tokens have types.
+    pub types: bool,
+    /// Rows of the table of relative positions, if there are any besides the learned ones.
+    pub relative: Option<u32>,
     /// Rows of the position table before position 0.
     pub position_offset: u32,
     /// Width of the embeddings; `None` for the hidden width.
@@ -34,6 +40,25 @@ pub(super) struct Names {
     /// The pre-norms; `None` for post-norms, as in BERT.
     pub pre_norms: Option<PreNorms>,
 }
+
+/// The names of the modules of an attention and its norm, after the layer's number.
+#[derive(Clone, Copy)]
+pub(super) struct AttentionNames {
+    pub query: &'static str,
+    pub key: &'static str,
+    pub value: &'static str,
+    pub output: &'static str,
+    pub norm: &'static str,
+}
+
+/// BERT's names.
+pub(super) const OF_BERT: AttentionNames = AttentionNames {
+    query: "attention.self.query",
+    key: "attention.self.key",
+    value: "attention.self.value",
+    output: "attention.output.dense",
+    norm: "attention.output.LayerNorm",
+};
 
 /// The names of pre-norms.
 pub(super) struct PreNorms {
@@ -81,13 +106,10 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
     let token_table =
         tensors.matrix(format!("{family}.embeddings.word_embeddings.weight"), vocabulary, width);
     let table = tensors.matrix(format!("{family}.embeddings.position_embeddings.weight"), positions, width);
-    let types = config.u32_or("type_vocab_size", 2)?;
-    if types == 0 {
-        // transformers fails in this case, because all tokens have type 0.
-        bail!(ModelUnsupported, "{}: type_vocab_size is 0, expected 1 or more", config.name());
-    }
-    let type_table =
-        tensors.matrix(format!("{family}.embeddings.token_type_embeddings.weight"), types, width);
+    let type_table = match names.types {
+        true => Some(type_table(config, &mut tensors, family, width)?),
+        false => None,
+    };
     let normalized = names.pre_norms.as_ref().is_none_or(|norms| norms.embedding);
     let embedding_norm =
         normalized.then(|| tensors.norm(format!("{family}.embeddings.LayerNorm"), norm, width));
@@ -96,13 +118,12 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         projected.then(|| tensors.linear(format!("{family}.embeddings_project"), hidden, width, true));
     let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
         let layer = format!("{family}.encoder.layer.{i}");
-        let query = tensors.linear(format!("{layer}.attention.self.query"), hidden, hidden, true);
-        let key = tensors.linear(format!("{layer}.attention.self.key"), hidden, hidden, true);
-        let value = tensors.linear(format!("{layer}.attention.self.value"), hidden, hidden, true);
-        let output = tensors.linear(format!("{layer}.attention.output.dense"), hidden, hidden, true);
+        let AttentionNames { query, key, value, output, norm: norm_name } = names.attention;
+        let [query, key, value, output] = [query, key, value, output]
+            .map(|name| tensors.linear(format!("{layer}.{name}"), hidden, hidden, true));
         let (attention_name, mlp_name, around): (_, _, fn(Norm) -> Norms) = match &names.pre_norms {
             Some(norms) => (norms.attention, norms.mlp, Norms::pre),
-            None => ("attention.output.LayerNorm", "output.LayerNorm", Norms::post),
+            None => (norm_name, "output.LayerNorm", Norms::post),
         };
         let attention_norm = tensors.norm(format!("{layer}.{attention_name}"), norm, hidden);
         let up = tensors.linear(format!("{layer}.intermediate.dense"), intermediate, hidden, true);
@@ -116,6 +137,11 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         }
     });
     let layers = layers.collect();
+    let relative = names.relative.map(|buckets| {
+        let table = format!("{family}.encoder.relative_attention_bias.weight");
+        let table = tensors.matrix(table, buckets, heads);
+        RelativePositions { table }
+    });
     let final_norm =
         names.pre_norms.as_ref().map(|norms| tensors.norm(format!("{family}.{}", norms.last), norm, hidden));
     let dense = tensors.linear(names.dense, width, hidden, true);
@@ -143,7 +169,8 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         max_length: positions.saturating_sub(names.position_offset),
         causal: false,
         embedding: Embedding {
-            types: Some(type_table),
+            types: type_table,
+            relative,
             positions: Some(LearnedPositions {
                 table,
                 offset: names.position_offset,
@@ -162,4 +189,16 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         classifier: Some(names.classifier),
         tensors,
     })
+}
+
+/// The table of token types.
+///
+/// # Errors
+/// `model-unsupported` for a table without rows. transformers fails in this case, because all tokens have type 0.
+fn type_table(config: &Config, tensors: &mut TensorList, family: &str, width: u32) -> Result<TensorId> {
+    let types = config.u32_or("type_vocab_size", 2)?;
+    if types == 0 {
+        bail!(ModelUnsupported, "{}: type_vocab_size is 0, expected 1 or more", config.name());
+    }
+    Ok(tensors.matrix(format!("{family}.embeddings.token_type_embeddings.weight"), types, width))
 }

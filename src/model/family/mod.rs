@@ -25,6 +25,7 @@ mod lfm2;
 mod llama;
 mod mistral;
 mod modernbert;
+mod mpnet;
 mod olmo;
 mod olmo2;
 mod opt;
@@ -115,6 +116,7 @@ pub const FAMILIES: &[Family] = &[
         spec: modernbert::modernbert_decoder,
         example: "jhu-clsp/ettin-decoder-150m",
     },
+    Family { model_type: "mpnet", spec: mpnet::mpnet, example: "sentence-transformers/all-mpnet-base-v2" },
     Family { model_type: "olmo", spec: olmo::olmo, example: "allenai/OLMo-1B-hf" },
     Family { model_type: "olmo2", spec: olmo2::olmo2, example: "allenai/OLMo-2-0425-1B" },
     Family { model_type: "olmo3", spec: olmo2::olmo3, example: "allenai/Olmo-3-7B-Instruct" },

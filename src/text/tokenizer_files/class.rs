@@ -9,6 +9,7 @@ use crate::error::{Result, bail};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Bert,
+    Mpnet,
     Gpt2,
     GptNeoX,
     Qwen2,
@@ -58,6 +59,20 @@ const RULES: &[Rule] = &[
         names: &["BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer"],
         model_types: &["bert", "distilbert", "electra", "ernie", "megatron-bert", "mobilebert"],
         defaults: BERT,
+    },
+    Rule {
+        class: Class::Mpnet,
+        names: &["MPNetTokenizer"],
+        model_types: &["mpnet"],
+        defaults: &[
+            ("bos_token", "<s>"),
+            ("eos_token", "</s>"),
+            ("unk_token", "[UNK]"),
+            ("sep_token", "</s>"),
+            ("pad_token", "<pad>"),
+            ("cls_token", "<s>"),
+            ("mask_token", "<mask>"),
+        ],
     },
     Rule {
         class: Class::Gpt2,
@@ -226,6 +241,6 @@ impl Class {
     /// Whether the mask token absorbs the space before it, if the files give only its spelling. The models were trained with this.
     /// (transformers 5 does not do it for RoBERTa and XLM-RoBERTa; version 4 did.)
     fn mask_strips_left(self) -> bool {
-        matches!(self, Class::Roberta | Class::Camembert | Class::XlmRoberta)
+        matches!(self, Class::Mpnet | Class::Roberta | Class::Camembert | Class::XlmRoberta)
     }
 }

@@ -30,6 +30,9 @@ pub(super) fn add(rule: &Rule, inner: &mut Tokenizer, declared: &Declared) -> Re
                 .add_prefix_space(add_prefix_space)
                 .into()
         }
+        Class::Mpnet => {
+            RobertaProcessing::new(needed("sep_token")?, needed("cls_token")?).add_prefix_space(false).into()
+        }
         Class::Bert | Class::DebertaV2 => enclosed(needed("cls_token")?, needed("sep_token")?)?,
         Class::Albert if !configured => enclosed(needed("cls_token")?, needed("sep_token")?)?,
         Class::Camembert | Class::XlmRoberta => {

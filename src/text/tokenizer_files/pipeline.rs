@@ -40,7 +40,7 @@ pub(super) fn build(
     declared: &Declared,
 ) -> Result<(Tokenizer, &'static str, Vec<AddedToken>)> {
     match rule.class {
-        Class::Bert => Ok((bert(rule, files, declared)?, "vocab.txt", Vec::new())),
+        Class::Bert | Class::Mpnet => Ok((bert(rule, files, declared)?, "vocab.txt", Vec::new())),
         Class::Gpt2 | Class::GptNeoX | Class::Qwen2 | Class::Roberta => {
             Ok((byte_level(rule, files, declared)?, "vocab.json", Vec::new()))
         }
@@ -291,7 +291,7 @@ pub(super) fn override_settings(
 ) -> Result<()> {
     if let Some(NormalizerWrapper::BertNormalizer(bert)) = inner.get_normalizer() {
         let mut bert = *bert;
-        if class == Some(Class::Bert) {
+        if matches!(class, Some(Class::Bert | Class::Mpnet)) {
             (bert.lowercase, bert.strip_accents, bert.handle_chinese_chars) = (true, None, true);
         }
         bert.lowercase = declared.flag("do_lower_case")?.unwrap_or(bert.lowercase);
