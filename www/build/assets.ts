@@ -17,7 +17,7 @@ const HELD_OUT_ROWS = 200;
 /**
  * The records of a CSV file as text. Quotation marks, and line breaks within a record, are kept.
  */
-export function csvRecords(text: string): string[] {
+function csvRecords(text: string): string[] {
   const records: string[] = [];
   let start = 0;
   let quoted = false;

@@ -6,12 +6,10 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plugin } from 'vite';
+import { WORKER_INTEGRITY } from '../src/page/guard.ts';
 
 /** The name of the list, in the format of `sha256sum`. */
 export const SUMS = 'SHA256SUMS';
-
-/** The build replaces this text in the page's script by the integrity of the worker's script. */
-const WORKER_TOKEN = 'integrity-of-the-worker';
 
 /** The value of an `integrity` attribute. */
 export const integrity = (content: string | Uint8Array): string => `sha384-${createHash('sha384').update(content).digest('base64')}`;
@@ -59,9 +57,9 @@ export function subresources(): Plugin {
         };
         const worker = Object.keys(bundle).find((name) => /^assets\/worker-[^/]*\.js$/.test(name));
         if (worker === undefined) throw new Error('the script of the worker is not among the built files');
-        const starts = Object.values(bundle).filter((file) => file.type === 'chunk' && file.code.includes(WORKER_TOKEN));
+        const starts = Object.values(bundle).filter((file) => file.type === 'chunk' && file.code.includes(WORKER_INTEGRITY));
         if (starts.length !== 1) throw new Error(`expected one script that starts the worker, found ${starts.length}`);
-        for (const file of starts) if (file.type === 'chunk') file.code = replaceOnce(file.code, WORKER_TOKEN, integrity(content(worker)));
+        for (const file of starts) if (file.type === 'chunk') file.code = replaceOnce(file.code, WORKER_INTEGRITY, integrity(content(worker)));
         if (bundle['index.html'] === undefined) throw new Error('index.html is not among the built files');
         for (const page of Object.values(bundle)) {
           if (page.type !== 'asset' || !page.fileName.endsWith('.html')) continue;

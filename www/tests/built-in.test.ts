@@ -35,7 +35,7 @@ describe.skipIf(FAKE)('MiniLM', () => {
     expect(await page.locator('#suggested-minilm').isVisible()).toBe(false);
     expect(await page.getByRole('radio', { name: 'Small BERT' }).isChecked()).toBe(true);
     await page.locator('#choice-minilm').click();
-    expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('f16');
+    expect(await page.getByLabel('Precision of the model’s weights').inputValue()).toBe('f16');
     await shoot(page, 'phone-light-1-built-in');
     expect(await faultsOf(page)).toEqual([]);
     await loadModel(page);

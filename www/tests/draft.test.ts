@@ -305,3 +305,28 @@ test.skipIf(FAKE)('of two files chosen one right after the other, the line of th
   expect(faults).toEqual([]);
   await context.close();
 });
+
+test('a file that is chosen right after the draft was cleared is kept', async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  const choose = (names: string[]): Promise<void> =>
+    page.evaluate((all) => {
+      const picker = document.querySelector<HTMLInputElement>('#data-input');
+      for (const name of all) {
+        if (name !== all[0]) document.querySelector<HTMLElement>('#draft-clear')?.click();
+        const files = new DataTransfer();
+        files.items.add(new File([`the content of ${name}`], name));
+        if (picker !== null) picker.files = files.files;
+        picker?.dispatchEvent(new Event('change'));
+      }
+    }, names);
+  await choose(['first.txt', 'second.txt']);
+  await page.waitForTimeout(1000);
+  expect(
+    await page.evaluate(async () => {
+      const folder = await navigator.storage.getDirectory();
+      return folder.getFileHandle('page-draft-file').then(async (file) => (await file.getFile()).text(), () => 'nothing');
+    }),
+  ).toBe('the content of second.txt');
+  expect(faults).toEqual([]);
+  await context.close();
+});

@@ -38,7 +38,7 @@ test.skipIf(FAKE)('while a model is loaded, the model is loaded again', async ()
     await page.evaluate(() => {
       const stage = document.querySelector('#load-stage') as Element;
       const { endGpuProcess } = globalThis as unknown as { endGpuProcess(): Promise<void> };
-      new MutationObserver(() => stage.textContent === 'Reading the model’s numbers' && void endGpuProcess()).observe(stage, { childList: true });
+      new MutationObserver(() => stage.textContent === 'Reading the model’s weights' && void endGpuProcess()).observe(stage, { childList: true });
     });
     await loadModel(page);
     expect(ended).toBeGreaterThan(0);

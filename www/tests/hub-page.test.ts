@@ -81,17 +81,26 @@ test('of several files of a model, the one that suits the device is proposed', a
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true });
   hub.token = '';
   await chooseModel(page, 'From Hugging Face');
+  // What is found of a model is not shown below the name of another.
   await page.getByLabel('The model’s name').fill('tests/quants');
+  await page.getByRole('button', { name: 'Look it up' }).click();
+  await page.getByLabel('The model’s name').fill('tests/other');
+  await page.waitForTimeout(2000);
+  expect(await page.locator('#hub-files').isVisible()).toBe(false);
+  expect(await page.locator('#hub-facts').textContent()).toBe('');
+  expect(await page.locator('#model-problem').textContent()).toBe('');
+  // The address of its page is another name of it.
+  await page.getByLabel('The model’s name').fill('https://huggingface.co/tests/quants/tree/main');
   await page.getByRole('button', { name: 'Look it up' }).click();
   // All of them fit, and the largest is the most exact.
   await expect.poll(() => page.locator('#hub-file').inputValue(), { timeout: LONG }).toBe('m-Q8_0.gguf');
   expect(await page.locator('#hub-file option').count()).toBe(3);
-  expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('q8');
+  expect(await page.getByLabel('Precision of the model’s weights').inputValue()).toBe('q8');
   await page.locator('#hub-facts', { hasText: 'of GPU memory' }).waitFor({ timeout: LONG });
   await shoot(page, 'phone-light-1-files');
   expect(await faultsOf(page)).toEqual([]);
   await page.locator('#hub-file').selectOption('m-Q4_K_M.gguf');
-  await expect.poll(() => page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('q4');
+  await expect.poll(() => page.getByLabel('Precision of the model’s weights').inputValue()).toBe('q4');
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
   expect(faults).toEqual([]);

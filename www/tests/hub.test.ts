@@ -117,6 +117,8 @@ describe.skipIf(FAKE)('a hub', () => {
       expect(await continued(page, module, model), model).toBe(whole);
     }
     expect(await continued(page, module, 'tests/split', { cache: false })).toBe(whole);
+    // Also the model whose files are in a folder.
+    expect(await page.evaluate(async ({ module }) => (await module.storage.models()).map(({ complete }) => complete), { module })).toEqual(Array.from({ length: 6 }, () => true));
     expect(await load(page, module, 'refused/split')).toMatch(/^model-unsupported .*expected all 3 parts of a split \.gguf file, found no model-00003-of-00003\.gguf/);
     // Files of a picker may be in any order.
     const paths = PARTS.map((part) => `${GOLDEN}/llama-gguf-split/model${part}`).reverse();

@@ -7,6 +7,7 @@ import { faultsOf, openSite, PHONE, shoot, started, visit, type Site } from './b
 import { loadTiny, LONG, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
 import { decode, encode, WORD, type Sender } from '../src/page/link.ts';
 import { MOST_QR_BYTES } from '../src/page/qr-code.ts';
+import { readHead } from '../src/page/record-head.ts';
 
 /** The part of the decoder that is used. With its own types, the code could not be checked before its package is installed. */
 interface Decoder {
@@ -49,6 +50,23 @@ describe('the bytes of a link', () => {
   test('name the method of the training, with or without its options', async () => {
     for (const [method, name] of [['full', 'full'], [{ readout: { pooling: 'mean' } }, 'readout'], [{ lora: { rank: 4 } }, 'lora'], [7, ''], [null, ''], [{}, '']]) {
       expect((await decode(`#${await encode(SENDER, record(0, { method }))}`)).head.method).toBe(name);
+    }
+  });
+
+  test('hold as many labels as the record does, of any length', async () => {
+    const names = Array.from({ length: 150 }, (_, at): [string, string] => [`word${at}`, `${'a long label '.repeat(10)}${at}`]);
+    expect((await decode(`#${await encode({ ...SENDER, names }, record(1))}`)).names).toEqual(names);
+  });
+
+  test('tell the steps of a record in which readouts stand between them', async () => {
+    const header = { method: { lora: {} }, readout: 'mean', refit_every: 2, refit_values: 10, probes: 2, initial_values: 10 };
+    // Two steps of two probes, and the readout that was fitted after them.
+    const [step, refit] = [2 * 32, 44];
+    const begin = (await bytes(record(0, header))).length + 40;
+    for (const [body, taken] of [[0, 0], [step, 1], [2 * step - 1, 1], [2 * step, 2], [2 * step + refit - 1, 2], [2 * step + refit, 2], [3 * step + refit, 3], [4 * step + 2 * refit, 4], [5 * step + 2 * refit, 5]] as const) {
+      const whole = new Blob([await record(0, header).arrayBuffer(), new Uint8Array(40 + body)]);
+      expect(whole.size).toBe(begin + body);
+      expect((await readHead(whole))?.taken, `${body} bytes`).toBe(taken);
     }
   });
 

@@ -1,9 +1,8 @@
 import { unzipSync } from 'fflate';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Engine } from '../src/package/engine.ts';
-import { FineTuner, PocketError, type CreateOptions, type LoadProgress, type TrainStep } from '../src/package/index.ts';
-import { createConfig } from '../src/package/options.ts';
+import { FineTuner, ggufFiles, PocketError, probeDevice, type CreateOptions, type LoadProgress, type TrainStep } from '../src/package/index.ts';
 import { serve, type ServerPort } from '../src/package/protocol.ts';
 import { readData } from '../src/package/read.ts';
 import { checkModel, fileNames, filesOf, pace, plan, probe, readRows, seen, trouble, Tuner } from './fake-wasm.ts';
@@ -149,39 +148,13 @@ describe('create', () => {
     expect(error.message).toContain(message);
   });
 
-  test.each([
-    ['owner/name', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name' }],
-    ['owner/name/small.gguf', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', file: 'small.gguf' }],
-    ['owner/name/sub/small.gguf', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', file: 'sub/small.gguf' }],
-    ['gpt2', { kind: 'hub', host: 'https://huggingface.co', id: 'gpt2' }],
-    [' bert-base-uncased ', { kind: 'hub', host: 'https://huggingface.co', id: 'bert-base-uncased' }],
-    ['owner/name@v1.0', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', revision: 'v1.0' }],
-    ['owner/name@refs/pr/12', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', revision: 'refs/pr/12' }],
-    ['owner/name:Q8_0', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', quantization: 'Q8_0' }],
-    ['owner/name@v1:Q8_0', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', revision: 'v1', quantization: 'Q8_0' }],
-    ['https://huggingface.co/owner/name', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name' }],
-    ['huggingface.co/owner/name/', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name' }],
-    ['https://hf.co/gpt2?library=x', { kind: 'hub', host: 'https://huggingface.co', id: 'gpt2' }],
-    ['https://huggingface.co/owner/name/tree/main', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name' }],
-    ['https://huggingface.co/owner/name/tree/refs%2Fpr%2F3', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', revision: 'refs/pr/3' }],
-    ['https://huggingface.co/owner/name/blob/main/x-Q8_0.gguf', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', file: 'x-Q8_0.gguf' }],
-    ['https://huggingface.co/owner/name/resolve/v2/a/x.gguf?download=true', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', revision: 'v2', file: 'a/x.gguf' }],
-    ['https://huggingface.co/owner/name/blob/main/model.safetensors', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name' }],
-    ['https://huggingface.co/datasets/owner/name/', { kind: 'url', url: 'https://huggingface.co/datasets/owner/name/' }],
-    ['./models/bert', { kind: 'url', url: 'https://page.test/sub/models/bert/' }],
-    ['/models/bert/', { kind: 'url', url: 'https://page.test/models/bert/' }],
-    ['models/small.gguf', { kind: 'url', url: 'https://page.test/sub/models/small.gguf' }],
-    ['https://host.test/a?b=1', { kind: 'url', url: 'https://host.test/a/?b=1' }],
-  ])('model %s is %o', (model, source) => {
-    expect(createConfig({ model }, 'https://page.test/sub/')).toEqual({ source, cache: true });
+  test('an option that cannot be read is an argument that is invalid', async () => {
+    const options = { get signal(): AbortSignal { throw new Error('not now'); } };
+    for (const call of [ggufFiles('owner/name', options), probeDevice(options)]) {
+      const { code, message } = await failure(call);
+      expect([code, message]).toEqual(['invalid-argument', expect.stringContaining('not now')]);
+    }
   });
-});
-
-test('the files of a folder keep their paths, by which the engine finds the model', () => {
-  const blob = new Blob(['']);
-  const names = ['m/onnx/model.onnx', 'm/config.json'];
-  const { source } = createConfig({ model: names.map((name) => ({ name, blob })) }, 'https://page.test/');
-  expect(source.kind === 'files' && source.files.map(({ name }) => name)).toEqual(names);
 });
 
 describe('train', () => {
@@ -222,6 +195,26 @@ describe('train', () => {
     await tuner.restore(await tuner.export('trajectory'));
     expect((await all(tuner.train(training))).map(({ step }) => step)).toEqual([3, 4, 5]);
     expect((await all(tuner.train(training)))[0]?.step).toBe(1);
+  });
+
+  test.each(['training', 'text'])('a %s that began before the engine heard of an abort is ended', async (what) => {
+    const tuner = await open({ model: [new File([''], 'small.gguf')] });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const calls: unknown[] = [];
+    const { call } = Engine.prototype;
+    const spy = vi.spyOn(Engine.prototype, 'call').mockImplementation(function (this: Engine, name, args, hooks) {
+      calls.push([name, args.at(-1)]);
+      const answer = call.call(this, name, args, hooks);
+      // Its answer is then on the way to the caller.
+      if (name.startsWith('start')) void answer.then(() => controller.abort());
+      return answer as never;
+    });
+    const loop: AsyncGenerator = what === 'text' ? tuner.generate('The capital', { signal }) : tuner.train({ ...training, signal });
+    expect((await failure(loop.next())).code).toBe('aborted');
+    const named = what === 'text' ? 'Generation' : 'Training';
+    await expect.poll(() => calls).toEqual([[`start${named}`, 0], [`end${named}`, 0]]);
+    spy.mockRestore();
   });
 
   test('the first step waits for onStart, during which the model is untrained', async () => {

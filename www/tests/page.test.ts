@@ -182,7 +182,23 @@ test('pasted examples: label words, problems by row, and a wrong setting', async
   await page.getByLabel('The sentence it completes').fill('{text} It was [MASK] .');
   await page.getByRole('button', { name: 'Next: training' }).click();
 
+  // The examples change while the training is being prepared. It would learn from the old ones.
+  await page.evaluate(() => {
+    document.querySelector<HTMLFormElement>('#settings')?.requestSubmit();
+    document.querySelector<HTMLElement>('#head-2')?.click();
+    document.querySelector('#split')?.dispatchEvent(new Event('change'));
+  });
+  await page.waitForTimeout(1000);
+  expect(await page.evaluate(() => document.body.hasAttribute('data-frozen'))).toBe(false);
+  await page.getByRole('button', { name: 'Next: training' }).click();
+
   await page.getByText('Advanced', { exact: true }).click();
+  for (const seed of ['1e3', '18446744073709551616']) {
+    await page.getByLabel('Seed').fill(seed);
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await page.getByText(`Seed: expected a whole number from 0 to 18446744073709551615, found “${seed}”`).waitFor();
+  }
+  await page.getByLabel('Seed').fill('1');
   await page.getByLabel('Learning rate', { exact: true }).fill('fast');
   await page.getByRole('button', { name: 'Start training' }).click();
   await page.getByText('Learning rate: expected a number').waitFor();
@@ -364,7 +380,7 @@ test('a model in 4 bits trains an adapter, which is exported and loaded again', 
   await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(TINY_FILES);
   await page.getByText('Memory', { exact: true }).click();
-  await page.getByLabel('Precision of the model’s numbers').selectOption('q4');
+  await page.getByLabel('Precision of the model’s weights').selectOption('q4');
   expect(await faultsOf(page)).toEqual([]);
   await loadModel(page);
   await page.getByRole('radio', { name: 'Paste' }).check();

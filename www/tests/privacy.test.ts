@@ -70,6 +70,13 @@ test('the page and its worker cannot reach another host, and after texts are ent
   expect(await whether(page, own)).toBe(true);
   expect(await worker.evaluate(reach, own)).not.toBe('refused');
 
+  // Another tab, which no texts are entered into.
+  const other = await context.newPage();
+  await other.goto(site.url);
+  const [untouched] = await Promise.all([other.waitForEvent('worker'), openModels(other).then(() => other.getByRole('button', { name: 'Load this model' }).click())]);
+  await other.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
+  await page.bringToFront();
+
   await page.getByRole('radio', { name: 'Paste' }).check();
   await page.getByLabel('Your examples, one per line').fill(OWN);
   // The hub is blocked now as well, by the policy and not by the network.
@@ -79,6 +86,10 @@ test('the page and its worker cannot reach another host, and after texts are ent
   expect(await whether(page, 'https://huggingface.co/api/models')).toBe(false);
   expect(await blocked).toContain('huggingface.co');
   await expect.poll(() => worker.evaluate(reach, own), { timeout: LONG }).toBe('refused');
+  // What the other tab requests is not counted here.
+  expect(await untouched.evaluate(reach, `${own}?other`)).not.toBe('refused');
+  await other.waitForTimeout(500);
+  expect(await page.locator('#requests').getAttribute('data-count')).toBe('0');
   expect(hits).toBe(0);
   // The same request from a page without the policy arrives, so it was the policy that blocked it.
   const plain = await context.newPage();

@@ -84,7 +84,7 @@ test.skipIf(FAKE)('where memory runs out, a training, an earlier one and one of 
   await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles([...model.paths]);
   await page.getByText('Memory', { exact: true }).click();
-  await page.getByLabel('Precision of the model’s numbers').selectOption('q4');
+  await page.getByLabel('Precision of the model’s weights').selectOption('q4');
   await loadModel(page);
   await pasteExamples(page);
   await tinySettings(page, 2);

@@ -76,7 +76,7 @@ describe.skipIf(FAKE)('models', () => {
     await page.locator('#model-input').setInputFiles(TINY_WRITER);
     await page.locator('#files-facts').getByText('So the page chose 4 bits').waitFor({ timeout: LONG });
     await page.getByText('Memory', { exact: true }).click();
-    expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('q4');
+    expect(await page.getByLabel('Precision of the model’s weights').inputValue()).toBe('q4');
     expect(await faultsOf(page)).toEqual([]);
     await shoot(page, 'phone-dark-1-4-bits');
     await loadModel(page);

@@ -88,7 +88,7 @@ async function lookUp(page: Page): Promise<void> {
 
 async function precision(page: Page, dtype: string): Promise<void> {
   await openMemory(page);
-  await page.getByLabel('Precision of the model’s numbers').selectOption(dtype);
+  await page.getByLabel('Precision of the model’s weights').selectOption(dtype);
 }
 
 async function openMemory(page: Page): Promise<void> {
@@ -171,7 +171,7 @@ describe.skipIf(FAKE)('where memory is short', () => {
     await page.locator('#shelf-list').getByRole('button', { name: 'Use' }).click();
     await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
     expect(await page.locator('#model-facts').textContent()).toContain('in this browser’s storage');
-    expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('q4');
+    expect(await page.getByLabel('Precision of the model’s weights').inputValue()).toBe('q4');
     // Now without streaming.
     await openMemory(page);
     await field(page).uncheck();
@@ -195,7 +195,7 @@ describe.skipIf(FAKE)('where memory is short', () => {
     await page.locator('#model-problem').getByRole('button', { name: 'Keep its layers in storage' }).click();
     await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
     expect(await page.locator('#model-facts').textContent()).toContain('in this browser’s storage');
-    expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('f32');
+    expect(await page.getByLabel('Precision of the model’s weights').inputValue()).toBe('f32');
     expect(faults).toEqual([]);
     await context.close();
   });

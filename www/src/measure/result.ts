@@ -81,10 +81,10 @@ export interface Result extends Partial<Device> {
 }
 
 /** 10^9 operations per second of a kernel that only multiplies and adds, computed from the matmuls that were measured together with it. */
-export const multiplyAdd = ({ matmul }: Result): number => Math.max(0, ...matmul.map(({ gflops, of_multiply_add: part }) => gflops / part));
+const multiplyAdd = ({ matmul }: Result): number => Math.max(0, ...matmul.map(({ gflops, of_multiply_add: part }) => gflops / part));
 
 /** For each shape, the matmul with the fastest tile, and how close the two choices come to it. */
-export function bestOfShapes({ matmul, choices }: Result): { shape: string; best: Matmul; untuned?: number; tuned?: number }[] {
+function bestOfShapes({ matmul, choices }: Result): { shape: string; best: Matmul; untuned?: number; tuned?: number }[] {
   const shapes = [...new Set(matmul.map(({ shape }) => shape.join(' × ')))];
   return shapes.map((shape) => {
     const all = matmul.filter((each) => each.shape.join(' × ') === shape);

@@ -122,7 +122,7 @@ export async function keptModels(): Promise<{ key: string; manifest: Manifest; b
       const inside = await folder(['models', each.name]);
       const manifest = inside === undefined ? undefined : await readManifest(inside);
       if (inside === undefined || manifest === undefined) return [];
-      const done = await Promise.all(manifest.files.map(({ name }) => stored(inside, name + DONE)));
+      const done = await Promise.all(manifest.files.map(({ name }) => stored(inside, place(name) + DONE)));
       return [{ key: each.name, manifest, bytes: await keptBytes(inside), complete: !done.includes(undefined) }];
     }),
   );
@@ -204,7 +204,9 @@ async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { 
   let reported = -Infinity;
   const tell = (file: string, loaded: number): void => {
     const now = performance.now();
-    if (now - reported < PROGRESS_MS && before + loaded < total) return;
+    // If the total is unknown, no number of bytes is the last one.
+    const isLast = total > 0 && before + loaded >= total;
+    if (now - reported < PROGRESS_MS && !isLast) return;
     reported = now;
     onProgress?.({ stage: 'download', file, loaded: before + loaded, total });
   };

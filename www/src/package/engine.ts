@@ -68,8 +68,6 @@ export class Engine implements Endpoint {
   #queue: Promise<unknown> = Promise.resolve();
   #run: Run | undefined;
   #text: Text | undefined;
-  /** Number of runs and texts that have been started. */
-  #started = 0;
   #broken: Error | undefined;
   #closed = false;
 
@@ -228,7 +226,7 @@ export class Engine implements Endpoint {
   }
 
   /** Starts a training whose name is reserved until `release` is called. */
-  async #startRun({ data, eval: held, ...rest }: Omit<TrainConfig, 'keep'>, keep: string | undefined, release: () => void, hooks: CallHooks): Promise<TrainStart & { readonly run: number }> {
+  async #startRun({ data, eval: held, keep, ...rest }: TrainConfig, number: number, release: () => void, hooks: CallHooks): Promise<TrainStart> {
     const [learned, measured] = [await readData('data', data, rest.dataName), held === undefined ? undefined : await readData('eval', held, rest.evalName)];
     const config: WasmTrainConfig = {
       ...rest,
@@ -240,8 +238,8 @@ export class Engine implements Endpoint {
     );
     const journal = keep === undefined ? undefined : await Journal.open(keep, this.#loaded(), release);
     // If the learning rate was searched for, it must not be searched for again.
-    this.#run = { number: ++this.#started, config: { ...config, learningRate: start.learningRate }, journal, steps: 0 };
-    return { ...start, run: this.#run.number };
+    this.#run = { number, config: { ...config, learningRate: start.learningRate }, journal, steps: 0 };
+    return start;
   }
 
   readonly #handlers: Handlers = {
@@ -272,13 +270,13 @@ export class Engine implements Endpoint {
     ggufFiles: async ([source, access], { signal }) => ggufFiles(source, { signal, access }),
     inspect: async ([source, access], { signal }) => inspect(source, { rules: this.#load, signal, access }),
     info: async () => this.#loaded().info(),
-    startTraining: async ([{ keep, ...rest }], hooks) => {
+    startTraining: async ([config, number], hooks) => {
       await this.#endRun();
       this.#endText();
       // Two tabs must not write the same run, so its name is reserved before anything is read.
-      const release = keep === undefined ? () => undefined : await reserve(keep);
+      const release = config.keep === undefined ? () => undefined : await reserve(config.keep);
       try {
-        return await this.#startRun(rest, keep, release, hooks);
+        return await this.#startRun(config, number, release, hooks);
       } catch (thrown) {
         if (this.#run === undefined) release();
         throw thrown;
@@ -328,11 +326,10 @@ export class Engine implements Endpoint {
     classifyAll: async ([texts, options], hooks) => (texts.length === 0 ? [] : this.#withRecovery(hooks, (tuner) => tuner.classifyAll([...texts], options))),
     tokenLengths: async ([texts]) => [...this.#loaded().tokenLengths([...texts])],
     unknownTokens: async ([texts]) => [...this.#loaded().unknownTokens([...texts])],
-    startGeneration: async ([prompt, options], hooks) => {
+    startGeneration: async ([prompt, options, number], hooks) => {
       this.#endText();
       await this.#withRecovery(hooks, (tuner) => tuner.startGeneration(prompt, options));
-      this.#text = { number: ++this.#started, prompt, options, pieces: 0 };
-      return this.#text.number;
+      this.#text = { number, prompt, options, pieces: 0 };
     },
     nextToken: async ([number], hooks) => {
       const text = this.#text;

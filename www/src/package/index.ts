@@ -15,6 +15,7 @@
  * ```
  */
 import { abortedError, PocketError } from './errors.js';
+import { fromAddress, fromId, HUB, idOf } from './model-id.js';
 import {
   adapterFiles,
   classifyConfig,
@@ -32,7 +33,8 @@ import {
   textList,
   trainConfig,
 } from './options.js';
-import { Remote, type CallHooks, type CallName, type Calls, type Endpoint, type Result } from './protocol.js';
+import type { CallHooks, Endpoint } from './protocol.js';
+import { once, startEngine } from './start.js';
 import type { Classification, ClassifyOptions, Evaluation, EvaluateOptions, GenerateOptions } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
 import type { CreateOptions, DeviceSpeed, ExportKind, FileSize, InspectOptions, MemoryPlan, ModelInfo, ModelSize, PlanOptions, ProbeOptions, RemoteOptions } from './types/model.js';
@@ -74,14 +76,23 @@ export async function inspectModel(
 }
 
 /**
+ * The id of a model of the Hugging Face hub: the same one for each way in which {@link CreateOptions.model} can name it, such as the
+ * address of a page. `undefined` for what is not a model of the hub.
+ */
+export function hubName(model: string): string | undefined {
+  const found = fromAddress(model.trim(), HUB) ?? fromId(model.trim());
+  return found === undefined ? undefined : idOf(found);
+}
+
+/**
  * Lists the `.gguf` files of a model of the hub with their sizes, for a person to choose one: `owner/name/file.gguf`.
  *
  * @throws {@link PocketError} `network`, `aborted` or `invalid-argument`.
  */
 export async function ggufFiles(model: string | URL, options: RemoteOptions = {}): Promise<FileSize[]> {
-  const { source, access } = remoteOptions('ggufFiles', model, options, baseUri());
-  if (options.signal?.aborted) throw abortedError('ggufFiles', options.signal);
-  const found = await once(true, 'ggufFiles', [source, access], options.signal);
+  const { source, access, signal } = reading('ggufFiles', () => ({ ...remoteOptions('ggufFiles', model, options, baseUri()), signal: options.signal }));
+  if (signal?.aborted) throw abortedError('ggufFiles', signal);
+  const found = await once(true, 'ggufFiles', [source, access], signal);
   return found.map(({ name, size }) => ({ name, ...(size === undefined ? {} : { bytes: size }) }));
 }
 
@@ -110,25 +121,13 @@ export async function planTraining(options: PlanOptions): Promise<MemoryPlan> {
  * `invalid-argument`.
  */
 export async function probeDevice(options: ProbeOptions = {}): Promise<DeviceSpeed> {
-  const config = probeConfig(options);
-  const { signal, worker = true } = options;
+  const { config, signal, worker } = reading('probeDevice', () => {
+    const config = probeConfig(options);
+    const { signal, worker = true } = options;
+    return { config, signal, worker };
+  });
   if (signal?.aborted) throw abortedError('probeDevice', signal);
   return once(worker, 'probe', [config], signal);
-}
-
-/** Makes one call on an engine that is started for it. */
-async function once<K extends CallName>(
-  worker: NonNullable<CreateOptions['worker']>,
-  name: K,
-  args: Parameters<Calls[K]>,
-  signal: AbortSignal | undefined,
-): Promise<Result<K>> {
-  const endpoint = await startEngine(worker);
-  try {
-    return await endpoint.call(name, args, { signal });
-  } finally {
-    void endpoint.close();
-  }
 }
 
 /**
@@ -139,6 +138,8 @@ export class FineTuner {
   readonly #endpoint: Endpoint;
   readonly #onProgress: CreateOptions['onProgress'];
   #info: ModelInfo;
+  /** Number of trainings and texts that have been started. */
+  #started = 0;
 
   private constructor(endpoint: Endpoint, info: ModelInfo, onProgress: CreateOptions['onProgress']) {
     if (typeof endpoint?.call !== 'function') throw new PocketError('invalid-argument', 'FineTuner: expected a call of FineTuner.create instead of new');
@@ -215,7 +216,14 @@ export class FineTuner {
       const { signal, onStart } = options;
       return { config, signal, onStart };
     });
-    const { run, ...start } = await this.#endpoint.call('startTraining', [config], this.#hooks(signal));
+    const run = this.#started++;
+    // After dispose there is nothing to end, so the error is ignored.
+    const end = (): Promise<void> => this.#endpoint.call('endTraining', [run]).catch(() => undefined);
+    const start = await this.#endpoint.call('startTraining', [config, run], this.#hooks(signal)).catch((thrown: unknown) => {
+      // The engine may have started the training before it heard of an abort, which ends this call at once.
+      void end();
+      throw thrown;
+    });
     try {
       await onStart?.(start);
       for (;;) {
@@ -224,8 +232,7 @@ export class FineTuner {
         yield step;
       }
     } finally {
-      // After dispose there is nothing to end, so the error is ignored.
-      await this.#endpoint.call('endTraining', [run]).catch(() => undefined);
+      await end();
     }
   }
 
@@ -283,8 +290,9 @@ export class FineTuner {
    */
   async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<string, void, void> {
     const { config, signal } = reading('generate', () => ({ config: generateConfig(prompt, options), signal: options.signal }));
-    const run = await this.#endpoint.call('startGeneration', [prompt, config], this.#hooks(signal));
+    const run = this.#started++;
     try {
+      await this.#endpoint.call('startGeneration', [prompt, config, run], this.#hooks(signal));
       for (;;) {
         const piece = await this.#endpoint.call('nextToken', [run], this.#hooks(signal));
         if (piece === undefined) return;
@@ -367,25 +375,3 @@ export class FineTuner {
 
 /** The base URL of relative URLs. */
 const baseUri = (): string => globalThis.document?.baseURI ?? globalThis.location?.href;
-
-async function startEngine(worker: NonNullable<CreateOptions['worker']>): Promise<Endpoint> {
-  if (worker === false) return (await import('./load.js')).localEngine();
-  const start = (): Worker => {
-    const made = typeof worker === 'function' ? worker() : startWorker();
-    if (typeof made?.postMessage !== 'function') throw new PocketError('invalid-argument', 'create: expected the worker function to return a Worker');
-    return made;
-  };
-  return new Remote(start);
-}
-
-function startWorker(): Worker {
-  try {
-    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'pocketllm' });
-  } catch {
-    // The script of a worker must come from the page's own origin, but it may import this package
-    // from another host.
-    const script = `import ${JSON.stringify(import.meta.url.replace(/[^/]*$/, 'worker.js'))};`;
-    const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-    return new Worker(url, { type: 'module', name: 'pocketllm' });
-  }
-}

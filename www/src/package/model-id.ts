@@ -1,6 +1,8 @@
 /** Reads the ways in which people name a model on a hub: its id, and the addresses of its pages. */
 import type { HubSource } from './source.js';
 
+export const HUB = 'https://huggingface.co';
+
 /** `owner/name`, or `name` alone as for the hub's oldest models. */
 const ID = '[\\w-][\\w.-]*(?:/[\\w-][\\w.-]*)?';
 /** An id, then optionally a `.gguf` file, a revision, and a quantization. */
@@ -31,17 +33,30 @@ export function fromAddress(text: string, host: string): Found | undefined {
   const url = new URL(address);
   const hub = new URL(host);
   const isHub = url.origin === hub.origin || (hub.host === 'huggingface.co' && HOSTS.includes(url.host));
-  const parts = url.pathname.split('/').filter((part) => part !== '');
-  if (!isHub || OTHERS.includes(parts[0] ?? '')) return undefined;
+  const parts = decoded(url.pathname);
+  if (!isHub || parts === undefined || OTHERS.includes(parts[0] ?? '')) return undefined;
   const at = parts.findIndex((part, index) => index > 0 && index < 3 && ['tree', 'blob', 'resolve', 'raw'].includes(part));
-  const id = parts.slice(0, at < 0 ? parts.length : at).map(decodeURIComponent).join('/');
+  const id = parts.slice(0, at < 0 ? parts.length : at).join('/');
   if (!new RegExp(`^${ID}$`).test(id)) return undefined;
   if (at < 0) return { id };
   // The ref of a pull request has slashes, which may be encoded.
-  const inside = parts.slice(at + 1).map(decodeURIComponent);
+  const inside = parts.slice(at + 1);
   const ref = inside[0] === 'refs' ? inside.splice(0, 3).join('/') : inside.shift();
   const path = inside.join('/');
   return compact({ id, revision: ref === 'main' ? undefined : ref, file: /\.gguf$/i.test(path) ? path : undefined });
+}
+
+/** The id that {@link fromId} reads as this model. */
+export const idOf = ({ id, file, revision, quantization }: Found): string =>
+  [id, file === undefined ? '' : `/${file}`, revision === undefined ? '' : `@${revision}`, quantization === undefined ? '' : `:${quantization}`].join('');
+
+/** The parts of a path; `undefined` if one of them is not encoded correctly. */
+function decoded(path: string): string[] | undefined {
+  try {
+    return path.split('/').filter((part) => part !== '').map(decodeURIComponent);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Without the keys whose value is `undefined`. */

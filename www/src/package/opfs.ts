@@ -172,7 +172,7 @@ const isInUse = (thrown: unknown): boolean => thrown instanceof DOMException && 
 const isMissing = (thrown: unknown): boolean => thrown instanceof DOMException && thrown.name === 'NotFoundError';
 
 /** The error for an exception of the browser's file system. */
-export function storageError(name: string, cause: unknown): Error {
+function storageError(name: string, cause: unknown): Error {
   if (cause instanceof PocketError) return cause;
   const kind = cause instanceof DOMException ? cause.name : '';
   if (kind === 'QuotaExceededError') return full(name, cause);

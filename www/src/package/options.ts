@@ -1,7 +1,7 @@
 /** Options checked and completed, before they travel to the engine. */
 import { unzipSync, type UnzipFileInfo } from 'fflate';
 import { PocketError } from './errors.js';
-import { fromAddress, fromId } from './model-id.js';
+import { fromAddress, fromId, HUB } from './model-id.js';
 import type { CreateConfig, EvaluateConfig, PlanConfig, TrainConfig } from './protocol.js';
 import type { Access } from './request.js';
 import type { ModelSource, RemoteSource } from './source.js';
@@ -12,10 +12,8 @@ import type { Estimator, Method, RestoreOptions, TrainOptions } from './types/tr
 import { DRAW_OPTIONS, METHOD_OPTIONS, RUN_OPTIONS } from './types/options.js';
 import type { WasmGenerateOptions } from './wasm.js';
 
-const HUB = 'https://huggingface.co';
-
 /** The values that the engine knows. The types list the same values. */
-export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k', 'q4_k', 'q5_0', 'q5_1', 'q5_k', 'iq4_nl', 'iq4_xs', 'q3_k', 'q2_k'];
+const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k', 'q4_k', 'q5_0', 'q5_1', 'q5_k', 'iq4_nl', 'iq4_xs', 'q3_k', 'q2_k'];
 const DEVICES: readonly Device[] = ['gpu', 'cpu'];
 export const METHODS: readonly Method[] = METHOD_OPTIONS.method;
 export const ESTIMATORS: readonly Estimator[] = METHOD_OPTIONS.estimator;
@@ -134,7 +132,7 @@ export function createConfig(options: CreateOptions, base: string): CreateConfig
 }
 
 /** The place of a model, from its option. */
-export function modelSource(model: CreateOptions['model'], base: string, hub = HUB): ModelSource {
+function modelSource(model: CreateOptions['model'], base: string, hub = HUB): ModelSource {
   if (typeof model === 'string' || model instanceof URL) return remoteSource(String(model), base, hub);
   if (typeof model !== 'object' || model === null || !(Symbol.iterator in model)) {
     throw invalid(`create: model must be a URL, a hub id ("owner/name") or an array of files, found ${kind(model)}`);

@@ -26,7 +26,8 @@ export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data' | 'train'> & { data
 
 /**
  * Every call with its arguments and its result. `run` is the number of a loop, by which a call from
- * an outdated loop is recognized.
+ * an outdated loop is recognized. The caller chooses it, so that it can also end a loop whose start it
+ * has aborted.
  */
 export interface Calls {
   create(config: CreateConfig): ModelInfo;
@@ -35,7 +36,7 @@ export interface Calls {
   ggufFiles(source: RemoteSource, access?: Access): WasmListed[];
   inspect(source: RemoteSource, access?: Access): { listing: Listing; keptBytes: number };
   info(): ModelInfo;
-  startTraining(config: TrainConfig): TrainStart & { run: number };
+  startTraining(config: TrainConfig, run: number): TrainStart;
   step(run: number): TrainStep | undefined;
   /** Closes the run's file after its loop has ended. */
   endTraining(run: number): void;
@@ -45,7 +46,7 @@ export interface Calls {
   classifyAll(texts: readonly string[], options: ClassifyOptions): Classification[];
   tokenLengths(texts: readonly string[]): number[];
   unknownTokens(texts: readonly string[]): number[];
-  startGeneration(prompt: Prompt, options: WasmGenerateOptions): number;
+  startGeneration(prompt: Prompt, options: WasmGenerateOptions, run: number): void;
   nextToken(run: number): string | undefined;
   /** Frees the memory of a text after its loop has ended. */
   endGeneration(run: number): void;

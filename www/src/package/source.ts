@@ -1,6 +1,7 @@
 /** Lists the files of a model on a server. The engine chooses among them. */
 import type { Reaching, RemoteFile } from './download.js';
 import { abortedError, PocketError, toError, type ErrorCode } from './errors.js';
+import { idOf } from './model-id.js';
 import { authorization, request, statusError, type Access } from './request.js';
 import type { NamedBlob } from './types/data.js';
 import type { WasmCreateOptions, WasmListed, WasmModule } from './wasm.js';
@@ -45,10 +46,7 @@ export function sourceId(source: RemoteSource): string {
 
 /** For people. The name of a hub's model is an id that {@link fromId} reads. */
 export function sourceName(source: RemoteSource): string {
-  if (source.kind === 'hub') {
-    const { id, file, revision, quantization } = source;
-    return [id, file === undefined ? '' : `/${file}`, revision === undefined ? '' : `@${revision}`, quantization === undefined ? '' : `:${quantization}`].join('');
-  }
+  if (source.kind === 'hub') return idOf(source);
   const { pathname } = new URL(source.url);
   return pathname.split('/').filter((part) => part !== '').at(-1) ?? source.url;
 }

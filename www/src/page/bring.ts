@@ -3,7 +3,7 @@ import { PocketError, type FineTuner } from 'pocketllm';
 import { NoRecord } from './problem.ts';
 import { readHead } from './record-head.ts';
 import { fromFile } from './record.ts';
-import type { App, Flow } from './state.ts';
+import { forgetTraining, type App, type Flow } from './state.ts';
 import { t } from './text.ts';
 
 const WITH_ADAPTER = t.loading.withAdapter;
@@ -11,6 +11,7 @@ const WITH_ADAPTER = t.loading.withAdapter;
 /** Adds an adapter to the loaded model, which can then be used or trained further. */
 export async function addAdapter(app: App, flow: Flow, add: () => Promise<void>): Promise<void> {
   await add();
+  forgetTraining(app);
   app.adapted = true;
   if (!app.modelName.endsWith(WITH_ADAPTER)) app.modelName += WITH_ADAPTER;
   flow.summarize(1, app.modelName);
@@ -34,14 +35,13 @@ export async function openFile(app: App, flow: Flow, tuner: FineTuner, file: Fil
 /** Repeats the steps of a training record. The model can then be used or trained further. `given` has the person's label for each label word. */
 export async function replay(app: App, flow: Flow, tuner: FineTuner, record: Blob, signal: AbortSignal, given: ReadonlyMap<string, string> = new Map()): Promise<void> {
   if (app.model.streamed === true && (await readHead(record))?.method === 'full') throw new PocketError('invalid-argument', t.stream.recordTrainsAll);
-  app.restored = await tuner.restore(record, { signal });
-  const { step, settings } = app.restored;
-  app.trained = step;
+  const restored = await tuner.restore(record, { signal });
+  const { step, settings } = restored;
+  forgetTraining(app);
+  app.restored = restored;
+  // What was learned is in the record.
+  app.downloaded = app.trained = step;
   app.adapted = settings.method === 'lora' || settings.method === 'prefix';
-  app.comparisons = [];
-  delete app.before;
-  delete app.after;
-  delete app.prompting;
   const readout = settings.method === 'readout';
   if (settings.template !== undefined || readout) {
     const labels = settings.labels ?? [];

@@ -14,7 +14,8 @@ interface Turn {
 
 const messages = (turns: readonly Turn[]): ChatMessage[] => turns.map(({ who, text }) => ({ role: who === 'you' ? 'user' : 'assistant', content: text }));
 
-export function setUpChat(app: App, problem: HTMLElement): void {
+/** Returns what is called when step 4 opens. It removes a conversation with other weights. */
+export function setUpChat(app: App, problem: HTMLElement): () => void {
   const log = byId('chat-log', HTMLElement);
   const input = byId('chat-input', HTMLTextAreaElement);
   const send = byId('chat-send', HTMLButtonElement);
@@ -22,12 +23,11 @@ export function setUpChat(app: App, problem: HTMLElement): void {
   const clear = byId('chat-clear', HTMLButtonElement);
   let controller = new AbortController();
   let turns: Turn[] = [];
+  /** What the conversation is with. The comparisons are new for each training. */
+  let spoken: unknown[] = [];
 
   stop.addEventListener('click', () => controller.abort());
-  clear.addEventListener('click', () => {
-    turns = [];
-    log.replaceChildren();
-  });
+  clear.addEventListener('click', forget);
   byId('chat-form', HTMLFormElement).addEventListener('submit', (event) => {
     event.preventDefault();
     void write();
@@ -37,6 +37,18 @@ export function setUpChat(app: App, problem: HTMLElement): void {
     event.preventDefault();
     void write();
   });
+  return () => {
+    const now = [app.tuner, app.trained, app.comparisons];
+    if (now.every((each, at) => each === spoken[at])) return;
+    spoken = now;
+    controller.abort();
+    forget();
+  };
+
+  function forget(): void {
+    turns = [];
+    log.replaceChildren();
+  }
 
   async function write(): Promise<void> {
     const { tuner } = app;
@@ -55,16 +67,20 @@ export function setUpChat(app: App, problem: HTMLElement): void {
     [send.hidden, stop.hidden, clear.disabled] = [true, false, true];
     const chats = chosen('chat') === 'talk';
     const text = input.value;
-    turns.push({ who: 'you', text: text.trim() });
-    log.append(el('li', { class: 'you', dir: 'auto' }, text));
+    const mine = turns;
+    const question: Turn = { who: 'you', text: text.trim() };
+    const asked = [...mine, question];
+    const words = el('li', { class: 'you', dir: 'auto' }, text);
+    log.append(words);
     input.value = '';
     const answer: Turn = { who: 'model', text: '' };
+    let failed = false;
     const bubble = el('li', { class: 'model', dir: 'auto' });
     log.append(bubble);
     log.scrollTop = log.scrollHeight;
     try {
-      const options = { ...limits, seed: turns.length, signal: controller.signal };
-      for await (const piece of tuner.generate(chats ? (tuner.info.chats ? messages(turns) : transcript(messages(turns))) : text, options)) {
+      const options = { ...limits, seed: asked.length, signal: controller.signal };
+      for await (const piece of tuner.generate(chats ? (tuner.info.chats ? messages(asked) : transcript(messages(asked))) : text, options)) {
         answer.text += piece;
         // If a person has scrolled back to read, the log does not scroll.
         const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
@@ -74,13 +90,21 @@ export function setUpChat(app: App, problem: HTMLElement): void {
       }
       answer.text = bubble.textContent ?? '';
     } catch (error) {
-      if (!isAbort(error)) showProblem(problem, error);
+      failed = !isAbort(error);
+      if (failed) showProblem(problem, error);
     } finally {
       release();
-      if (bubble.textContent === '') bubble.textContent = t.chat.nothing;
-      // Word by word, it would be read out again and again.
-      announce(bubble.textContent ?? '');
-      turns.push(answer);
+      const isEmpty = bubble.textContent === '';
+      // An answer that failed is not part of the conversation. Without any answer, the person's words are in their field again.
+      if (!failed && !isEmpty) mine.push(question, answer);
+      if (failed && isEmpty) {
+        for (const each of [words, bubble]) each.remove();
+        if (input.value === '') input.value = text;
+      } else {
+        if (isEmpty) bubble.textContent = t.chat.nothing;
+        // Word by word, it would be read out again and again.
+        announce(bubble.textContent ?? '');
+      }
       [send.hidden, stop.hidden, clear.disabled] = [false, true, false];
       input.focus();
     }

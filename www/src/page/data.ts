@@ -187,8 +187,8 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
 
   /** Shows what is wrong with the examples of a source. */
   async function refuse(error: unknown, source = chosen('data')): Promise<void> {
-    const given = source === 'paste' ? paste.value : source === 'file' ? file : undefined;
-    if (!(await showRefusal(problem, error, given))) showProblem(problem, error);
+    const [mine, given] = [reading, source === 'paste' ? paste.value : source === 'file' ? file : undefined];
+    if (!(await showRefusal(problem, error, given, () => mine !== reading))) showProblem(problem, error);
   }
 
   /** Shows examples that can be learned from. */

@@ -167,8 +167,10 @@ export class Draft {
     this.#timer = undefined;
     for (const name of NAMES) this.#taken.add(name);
     [this.#file, this.#next, this.#tooLarge, this.#line.hidden] = [undefined, undefined, undefined, true];
-    await this.#writing;
-    for (const name of [FILE, CONTENT]) await remove(name).catch(() => undefined);
+    // What is chosen in the meantime is written after this.
+    await (this.#writing = this.#writing.then(async () => {
+      for (const name of [FILE, CONTENT]) await remove(name).catch(() => undefined);
+    }));
   }
 
   /** Says what is kept of the texts that are shown now. */

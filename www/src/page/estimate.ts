@@ -29,7 +29,8 @@ export class Estimates {
   /** The numbers of tokens of some of the texts, and the data that they belong to. */
   #lengths: readonly number[] = [];
   #of: Dataset | undefined;
-  #measured: number | undefined;
+  /** Seconds that a token takes, as measured with this model. */
+  #measured: { readonly of: FineTuner; readonly seconds: number } | undefined;
   /** The last fit of a model that learns quickly, and the seconds per text between this fit and the one before. */
   #fit: { readonly of: FineTuner; readonly rows: number; readonly ms: number; readonly seconds?: number } | undefined;
   /** Whether the person has chosen the length of the training. */
@@ -61,8 +62,9 @@ export class Estimates {
     const isTold = this.#fit?.of === tuner && this.#fit.seconds !== undefined;
     const isMeasured = this.#app.trained === 0 || (!isTold && this.#app.prompting?.readout === true);
     if (isMeasured && !speed.has(tuner)) this.#note.replaceChildren(t.estimate.measuring);
-    this.#measured = (await speed.measure(this.#app)) ?? (isTold ? undefined : await speed.measureLearned(this.#app));
+    const seconds = (await speed.measure(this.#app)) ?? (isTold ? undefined : await speed.measureLearned(this.#app));
     if (this.#app.tuner !== tuner || this.#app.dataset !== dataset) return;
+    this.#measured = seconds === undefined ? undefined : { of: tuner, seconds };
     this.#draw();
   }
 
@@ -81,7 +83,9 @@ export class Estimates {
 
   /** Seconds that a token takes to pass through the model, if that is known. */
   get #seconds(): number | undefined {
-    if (this.#measured !== undefined || this.#fit?.seconds === undefined || this.#fit.of !== this.#app.tuner) return this.#measured;
+    const { tuner } = this.#app;
+    if (this.#measured?.of === tuner) return this.#measured?.seconds;
+    if (this.#fit?.seconds === undefined || this.#fit.of !== tuner) return undefined;
     return this.#fit.seconds / this.#mean(this.#settings()?.settings.maxLength ?? 128, 2);
   }
 

@@ -62,7 +62,7 @@ export function evaluationLine(evaluation: Evaluation, prompting: Prompting): st
 }
 
 /** What was learned, in a sentence. */
-export function statement(evaluation: Evaluation, name: Name, quick: boolean): string {
+function statement(evaluation: Evaluation, name: Name, quick: boolean): string {
   const { verdict, baseline = 0, baselineLabel = '', examples, perLabel = [] } = evaluation;
   const only = perLabel.find((_, at) => perLabel.every(({ confusion, rows }) => confusion[at] === rows));
   const same = only === undefined || verdict === 'one-label' ? '' : `${t.figures.same(name(only.label))} `;

@@ -6,8 +6,8 @@
 /** What a page or a worker could use to reach other hosts, but this page never uses. */
 const UNUSED = ['RTCPeerConnection', 'webkitRTCPeerConnection', 'WebTransport', 'WebSocket', 'WebSocketStream', 'EventSource', 'SharedWorker', 'PaymentRequest'];
 
-/** The hash of the worker's script. The build writes it here. */
-const WORKER_INTEGRITY = 'integrity-of-the-worker';
+/** The hash of the worker's script. The build replaces this text by it. */
+export const WORKER_INTEGRITY = 'integrity-of-the-worker';
 
 /**
  * Code of a worker: a guard, and then the module at this address, if it is the one that was built with this page. `channel`
@@ -31,7 +31,8 @@ function remove(names: readonly string[]): void {
 }
 
 /**
- * Guards a worker. Until texts are entered it can do nothing but `fetch`, and afterwards not even that. A worker
+ * Guards a worker. Until texts are entered it can do nothing but `fetch`, and afterwards not even that. A worker that
+ * starts afterwards may still fetch from this host, because it has to load the engine. A worker
  * runs this function as text, so it refers to nothing outside of itself.
  */
 function guardWorker(removeUnused: () => void, channelName: string, load: () => Promise<unknown>): void {
@@ -65,7 +66,7 @@ function guardWorker(removeUnused: () => void, channelName: string, load: () => 
   );
 }
 
-/** Guards the page: it opens no windows, does not leave for another host, and makes no connections of its own. */
+/** Guards the page: it opens no windows, does not leave for another host, and makes no connections but by `fetch`, which its policy restricts. */
 export function guardPage(): void {
   remove(UNUSED);
   const refuse = (): null => null;

@@ -19,8 +19,8 @@ const HASH_BYTES = 8;
 /** The longest link that is offered, and the largest record that is decompressed from one: a few kilobytes could expand to gigabytes. */
 export const MOST_CHARS = 100_000;
 const MOST_BYTES = 8e6;
-const NAME_LENGTH = 80;
-const LABELS = 100;
+/** The longest name of a model and of a training. Labels have any length, because a record has its labels too. */
+export const NAME_LENGTH = 80;
 /** A model of the hub, and nothing that could be an address or a path. */
 const HUB = /^[\w-][\w.-]*(\/[\w-][\w.-]*){0,6}(@[\w-][\w./-]*)?(:[\w-]+)?$/;
 
@@ -96,8 +96,8 @@ function readSender(bytes: Uint8Array): Sender | undefined {
   const base = readBase(found.base);
   const { modelName, name, names } = found;
   const isName = (word: unknown): word is string => typeof word === 'string' && word.length <= NAME_LENGTH;
-  const isPair = (pair: unknown): pair is [string, string] => Array.isArray(pair) && pair.length === 2 && pair.every(isName);
-  if (base === undefined || !isName(modelName) || !isName(name) || !Array.isArray(names) || names.length > LABELS || !names.every(isPair)) return undefined;
+  const isPair = (pair: unknown): pair is [string, string] => Array.isArray(pair) && pair.length === 2 && pair.every((word) => typeof word === 'string');
+  if (base === undefined || !isName(modelName) || !isName(name) || !Array.isArray(names) || !names.every(isPair)) return undefined;
   return { base, modelName, name, names };
 }
 

@@ -1,12 +1,12 @@
 /** Loads a model, and shows what is being done meanwhile. */
-import { FineTuner, inspectModel, storage, type CreateOptions, type LoadProgress } from 'pocketllm';
+import { FineTuner, hubName, inspectModel, storage, type CreateOptions, type LoadProgress } from 'pocketllm';
 import { BUILT_IN, placeOf } from './built-in.ts';
 import { PROCESSOR, tilesHere } from './device.ts';
 import { announce, byId, facts } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
 import { isSealed } from './privacy.ts';
 import { checkSupport } from './problem.ts';
-import type { App, ModelChoice } from './state.ts';
+import { forgetTraining, type App, type ModelChoice } from './state.ts';
 import { t } from './text.ts';
 import { unpacked } from './unzip.ts';
 import { confinedWorker } from './worker.ts';
@@ -28,6 +28,7 @@ const STAGES: Record<LoadProgress['stage'], string> = {
 export async function unload(app: App): Promise<void> {
   await app.tuner?.dispose();
   delete app.tuner;
+  forgetTraining(app);
 }
 
 /** Loads a model in place of the current one. Rejects if that fails. */
@@ -43,10 +44,7 @@ export async function loadModel(app: App, choice: ModelChoice, chosen: readonly 
   void storage.persist();
   // The GPU may have been lost for good while the model was loaded.
   if (tuner.info.adapter === PROCESSOR) void checkSupport(byId('support', HTMLElement));
-  delete app.before;
-  delete app.restored;
-  delete app.adapted;
-  Object.assign(app, { tuner, model: choice, files, modelName: nameOf(choice, files), trained: 0, comparisons: [] });
+  Object.assign(app, { tuner, model: choice, files, modelName: nameOf(choice, files) });
 }
 
 /** The access token for gated models, if one has been entered. It is held only in the field. */
@@ -72,7 +70,7 @@ export const stageName = ({ stage }: LoadProgress): string => STAGES[stage];
 /** The name of a model, for people. */
 export function nameOf(choice: ModelChoice, files: readonly File[]): string {
   if (choice.kind === 'built-in') return BUILT_IN[choice.name ?? 'bert'].name;
-  if (choice.kind === 'hub') return choice.id.replace(/^(https?:\/\/)?(www\.)?(huggingface\.co|hf\.co)\//, '');
+  if (choice.kind === 'hub') return hubName(choice.id) ?? choice.id;
   if (choice.kind === 'kept') return choice.source.split('/').filter((part) => part !== '').at(-1) ?? t.loading.mine;
   const [first, ...more] = files;
   const folder = first?.webkitRelativePath.split('/')[0];

@@ -1,5 +1,5 @@
 /** Looks a model up before it is loaded: whether it works here, what it needs, and in which precision this device can train it. */
-import { inspectModel, PocketError, type DType, type ModelSize } from 'pocketllm';
+import { hubName, inspectModel, PocketError, type DType, type ModelSize } from 'pocketllm';
 import { byId, el } from './dom.ts';
 import { accessToken } from './loading.ts';
 import { isAbort, isLocked, showProblem } from './problem.ts';
@@ -35,13 +35,14 @@ export class LookUp {
     [this.#dtypeIsChosen, this.#changed] = [dtypeIsChosen, changed];
   }
 
-  /** The hub id that was entered, or that of the file that was chosen in its repository. */
+  /** The hub id that was entered, also by its address, or that of the file that was chosen in its repository. */
   get model(): string {
-    return this.#file ?? this.#id.value.trim();
+    return this.#file ?? hubName(this.#id.value) ?? this.#id.value.trim();
   }
 
   /** Called when another id is entered. */
   forget(): void {
+    this.stop();
     [this.#file, this.#done] = [undefined, undefined];
     byId('hub-files', HTMLElement).hidden = true;
     this.#facts.replaceChildren();
@@ -118,13 +119,13 @@ export class LookUp {
     showProblem(this.#problem);
     try {
       await weigh({ model, access: accessToken(), inspect }, place, this.#held, this.#choose, signal, () => this.#stream());
-      return true;
+      return !signal.aborted;
     } catch (error) {
       if (this.#looking.signal !== signal) return false;
       place.replaceChildren();
       if (isAbort(error)) return false;
       if (typeof model === 'string' && (await this.offersFiles(error, signal))) return false;
-      if (inspect !== undefined) explain(this.#problem, error);
+      if (inspect !== undefined && !signal.aborted) explain(this.#problem, error);
       return false;
     }
   }

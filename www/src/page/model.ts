@@ -234,6 +234,11 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   /** Shows the loaded model, which the list of trainings or a link may have brought, or step 3 may have loaded again. */
   function showLoaded(): void {
     const { model, tuner } = app;
+    if (tuner === undefined && shown !== undefined) {
+      shown = undefined;
+      changed();
+      setBusy(false);
+    }
     if (tuner === undefined || model === shown) return void suitStreamed();
     [shown, files, kept] = [model, [...app.files], model.kind === 'kept' ? model : undefined];
     check(model.kind === 'built-in' ? (model.name ?? 'bert') : model.kind === 'kept' ? 'bert' : model.kind);

@@ -69,7 +69,6 @@ async function restore(app: App, about: About, dataset: Dataset, record: Blob, s
   app.prompting = dataset.kind === 'free' ? undefined : quick ? readoutPrompt(dataset) : dataset;
   app.comparisons = comparisons.map((each): Comparison => ({ ...each }));
   if (before !== undefined) app.before = before;
-  delete app.after;
   if (after !== undefined) app.after = after;
   if (restored === undefined) return (training, id) => training.take({ tuner, dataset, settings: given, id }, [], true);
   const { losses, step, settings: made } = restored;

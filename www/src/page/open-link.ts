@@ -19,6 +19,8 @@ export function setUpLinks(app: App, flow: Flow): void {
   const picker = byId('shared-files', HTMLInputElement);
   let shared: Shared | undefined;
   let opening: AbortController | undefined;
+  /** Number of links that were looked at. Only the latest one is shown. */
+  let looks = 0;
 
   addEventListener('hashchange', () => void look());
   open.addEventListener('click', () => void restore());
@@ -33,15 +35,20 @@ export function setUpLinks(app: App, flow: Flow): void {
   async function look(): Promise<void> {
     const { hash } = location;
     if (!hash.startsWith(`#${WORD}`) || document.body.hasAttribute('data-frozen')) return;
+    const mine = ++looks;
+    shared = undefined;
     showProblem(problem);
     [view.hidden, open.hidden, status.textContent] = [false, true, ''];
     byId('shared-facts', HTMLElement).replaceChildren();
     byId('shared-choose', HTMLElement).hidden = true;
     [byId('shared-from', HTMLElement).textContent, dismiss.textContent] = ['', t.link.dismiss];
     try {
-      shared = await decode(hash);
+      const found = await decode(hash);
+      if (mine !== looks) return;
+      shared = found;
       show(shared, hash.length);
     } catch (error) {
+      if (mine !== looks) return;
       showProblem(problem, error, t.problem.link);
       dismiss.textContent = t.link.close;
     }
@@ -83,7 +90,6 @@ export function setUpLinks(app: App, flow: Flow): void {
       const { tuner } = app;
       if (tuner === undefined) return;
       delete app.dataset;
-      delete app.training;
       await replay(app, flow, tuner, record, signal, new Map(names));
       close();
     } catch (error) {
@@ -100,6 +106,7 @@ export function setUpLinks(app: App, flow: Flow): void {
 
   /** Takes the link out of the address, so that a reload begins anew. */
   function close(): void {
+    looks++;
     view.hidden = true;
     shared = undefined;
     history.replaceState(null, '', location.pathname + location.search);

@@ -7,9 +7,10 @@ import { t } from './text.ts';
 
 /**
  * The channel on which workers report when each of their requests began, because the page's list does
- * not have them. On it, the page also tells workers to make no more requests.
+ * not have them. On it, the page also tells workers to make no more requests. Each page has its own, because a
+ * name reaches all tabs of this host.
  */
-export const CHANNEL = 'pocketllm-requests';
+export const CHANNEL = `pocketllm-requests-${crypto.getRandomValues(new Uint32Array(4)).join('-')}`;
 
 /** When texts were entered, and when each network request began, in milliseconds since 1970. */
 let sealedAt: number | undefined;
@@ -33,7 +34,7 @@ export function onSeal(listener: () => void): void {
 
 /** Counts the network requests from now on. */
 export function watchRequests(): void {
-  channel.onmessage = ({ data }) => add(data as number[]);
+  channel.onmessage = ({ data }) => Array.isArray(data) && add(data as number[]);
   // A response from this page's own cache has not used the network.
   const usedNetwork = (entry: PerformanceEntry): boolean =>
     entry instanceof PerformanceResourceTiming && (entry.transferSize > 0 || !entry.name.startsWith(location.origin)) && !entry.name.startsWith('blob:');
@@ -42,7 +43,7 @@ export function watchRequests(): void {
 
 /**
  * Called when texts have been entered. From then on the page can reach no other host, and its
- * worker cannot reach any.
+ * workers cannot reach any. A worker that starts later reaches this host, for the engine and for a model of this page.
  */
 export function seal(): void {
   if (sealedAt !== undefined) return;

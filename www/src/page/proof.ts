@@ -12,6 +12,8 @@ export function setUpProof(app: App): void {
   /** The time at which the device was found offline, and the number of steps trained by then. */
   let from: { readonly time: number; readonly trained: number } | undefined;
   let timer: ReturnType<typeof setInterval> | undefined;
+  /** Number of updates. Only the latest one says something. */
+  let updates = 0;
 
   const soFar = ({ time, trained }: NonNullable<typeof from>): string =>
     t.proof.soFar(Math.max(0, app.trained - trained), requestsSince(time));
@@ -25,6 +27,7 @@ export function setUpProof(app: App): void {
 
   async function update(): Promise<void> {
     if (!asked) return;
+    const mine = ++updates;
     clearInterval(timer);
     if (navigator.onLine) {
       status.textContent = from === undefined ? t.proof.waiting : t.proof.onlineAgain(soFar(from));
@@ -35,6 +38,7 @@ export function setUpProof(app: App): void {
     }
     // The browser's own answer is not trusted. An address with a query is in no cache.
     const answered = await fetch(`./icon.svg?${Date.now()}`, { cache: 'no-store' }).then(() => true, () => false);
+    if (mine !== updates) return;
     if (answered) {
       status.textContent = t.proof.notOffline;
       return;

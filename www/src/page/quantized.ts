@@ -12,7 +12,7 @@ const OTHER = /mmproj|imatrix/i;
 /** The number of a part of a split model. */
 const NUMBER = /-\d{5}(?=-of-\d{5}\.gguf$)/i;
 
-/** Formats of fewer than 3 bits that the engine does not read. They are offered, but not proposed. */
+/** The formats IQ1, IQ2, IQ3 and TQ, which the engine does not read. They are offered, but not proposed. */
 const UNREAD = /iq[123]|tq\d/i;
 
 /** The most suitable file for a device with this many bytes of memory: the largest that fits, because fewer bits are less exact, or the smallest if none fits. */
@@ -22,7 +22,7 @@ export function suited(files: readonly FileSize[], memory: number): FileSize | u
 }
 
 /** The precision that keeps the blocks of a file as they are. */
-export function dtypeOf(name: string): DType {
+function dtypeOf(name: string): DType {
   if (/q8/i.test(name)) return 'q8';
   if (/q[2-6]/i.test(name)) return 'q4';
   return /f16/i.test(name) ? 'f16' : 'f32';
@@ -59,7 +59,8 @@ export async function offerFiles(model: string, options: RemoteOptions, take: (i
       return el('option', { value: name, ...(name === proposed.name ? { selected: '' } : {}) }, words);
     }),
   );
-  const chosen = (): void => take(`${model}/${select.value}`, dtypeOf(select.value));
+  const [id, revision] = model.split('@');
+  const chosen = (): void => take(`${id}/${select.value}${revision === undefined ? '' : `@${revision}`}`, dtypeOf(select.value));
   select.onchange = chosen;
   byId('hub-files', HTMLElement).hidden = false;
   chosen();

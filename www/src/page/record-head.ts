@@ -43,7 +43,7 @@ export async function readHead(record: Blob): Promise<RecordHead | undefined> {
   const labels = Array.isArray(found['labels']) ? found['labels'].filter((label) => typeof label === 'string') : [];
   const halves = Math.min(number('initial_halves'), number('initial_values'));
   const body = record.size - (BEFORE + length + 2 * halves + 4 * (number('initial_values') - halves) + 4);
-  const taken = Math.max(0, Math.floor(body / RECORD_BYTES / Math.max(1, number('probes'))));
+  const taken = stepsIn(body, RECORD_BYTES * Math.max(1, number('probes')), number('refit_every'), 4 * number('refit_values') + 4);
   return {
     family: text('family'),
     parameters: number('parameters'),
@@ -56,6 +56,14 @@ export async function readHead(record: Blob): Promise<RecordHead | undefined> {
     fitted: number('fitted_rows'),
     labels,
   };
+}
+
+/** The number of steps of this many bytes each. If a readout of `refit` bytes stands after every `every` steps, it is not one of them. */
+function stepsIn(body: number, step: number, every: number, refit: number): number {
+  if (body < 0) return 0;
+  if (every === 0) return Math.floor(body / step);
+  const period = every * step + refit;
+  return Math.floor(body / period) * every + Math.min(every, Math.floor((body % period) / step));
 }
 
 /** The name of a method, which stands alone or before its options: `full`, or `{ readout: { pooling } }`. */

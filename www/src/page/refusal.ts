@@ -18,10 +18,14 @@ export class Unfit extends PocketError {
   }
 }
 
-/** Shows why `source` cannot be used. Only errors of the examples are shown here; returns whether this was one. */
-export async function showRefusal(place: HTMLElement, error: unknown, source: string | Blob | undefined): Promise<boolean> {
+/**
+ * Shows why `source` cannot be used, unless `isLate` says that it is no longer the source. Only errors of the examples are shown here;
+ * returns whether this was one.
+ */
+export async function showRefusal(place: HTMLElement, error: unknown, source: string | Blob | undefined, isLate?: () => boolean): Promise<boolean> {
   if (!(error instanceof PocketError) || error.code !== 'data-invalid') return false;
   const text = typeof source === 'string' ? source : beginning(new Uint8Array((await source?.slice(0, HEAD_BYTES).arrayBuffer()) ?? new ArrayBuffer(0)));
+  if (isLate?.() === true) return true;
   // A binary file is not shown, because its first lines would say nothing.
   const binary = text === undefined;
   const name = source instanceof File ? source.name : '';

@@ -1,8 +1,9 @@
 /** Makes a link to what was learned: the link itself, a QR code where it fits, and the system's share sheet. */
+import { hubName } from 'pocketllm';
 import { byId, el } from './dom.ts';
 import { bytes, count } from './format.ts';
 import { builtInAt } from './built-in.ts';
-import { encode, MOST_CHARS, type Base } from './link.ts';
+import { encode, MOST_CHARS, NAME_LENGTH, type Base } from './link.ts';
 import { MOST_QR_BYTES, qrCode } from './qr-code.ts';
 import { trainings } from './session.ts';
 import type { App, ModelChoice } from './state.ts';
@@ -28,7 +29,7 @@ export function forgetLink(): void {
 async function linkTo(app: App, record: Blob): Promise<string> {
   const name = (await trainings().catch(() => [])).find(({ id }) => id === app.training)?.about.name ?? app.modelName;
   const names = [...(app.prompting?.names ?? [])].filter(([word, label]) => word !== label);
-  const fragment = await encode({ base: baseOf(app.model), modelName: app.modelName.slice(0, 80), name: name.slice(0, 80), names }, record);
+  const fragment = await encode({ base: baseOf(app.model), modelName: app.modelName.slice(0, NAME_LENGTH), name: name.slice(0, NAME_LENGTH), names }, record);
   return `${location.origin}${location.pathname}#${fragment}`;
 }
 
@@ -36,7 +37,7 @@ function baseOf(model: ModelChoice): Base {
   if (model.kind === 'built-in') return { kind: 'built-in', name: model.name ?? 'bert' };
   const builtIn = model.kind === 'kept' ? builtInAt(model.source) : undefined;
   if (builtIn !== undefined) return { kind: 'built-in', name: builtIn };
-  const id = model.kind === 'hub' ? model.id.replace(/^(https?:\/\/)?(www\.)?(huggingface\.co|hf\.co)\//, '') : undefined;
+  const id = model.kind === 'hub' ? hubName(model.id) : undefined;
   return id === undefined ? { kind: 'files' } : { kind: 'hub', id };
 }
 

@@ -31,6 +31,8 @@ export interface Settings {
 const METHODS: Partial<Record<Method, string>> = t.settings.methods;
 const ESTIMATORS: Partial<Record<Estimator, string>> = t.settings.estimators;
 
+const MOST_SEED = 2n ** 64n - 1n;
+
 export class SettingsForm {
   readonly form = byId('settings', HTMLFormElement);
   /** What the person has entered, by the names of the fields, in that order. */
@@ -158,20 +160,24 @@ export class SettingsForm {
 
   /** Reads the settings. The error names the first setting that is wrong, which is marked unless this is to be `quiet`. */
   read(quiet = false): Settings {
-    const number = (name: string, label: string, least: number, whole: boolean): number => {
+    const check = (name: string, good: boolean, wrong: (found: string) => string): void => {
       const input = this.#field(name);
-      const value = Number(input.value.trim().replace(',', '.') || NaN);
-      const good = Number.isFinite(value) && value >= least && (!whole || Number.isInteger(value));
       if (!quiet) input.setAttribute('aria-invalid', String(!good));
-      if (good) return value;
+      if (good) return;
       if (!quiet) {
         byId('advanced', HTMLDetailsElement).open = true;
         input.focus();
       }
-      throw new PocketError('invalid-argument', t.settings.wrong(label, whole, least, input.value));
+      throw new PocketError('invalid-argument', wrong(input.value));
+    };
+    const number = (name: string, label: string, least: number, whole: boolean): number => {
+      const value = Number(this.#field(name).value.trim().replace(',', '.') || NaN);
+      check(name, Number.isFinite(value) && value >= least && (!whole || Number.isInteger(value)), (found) => t.settings.wrong(label, whole, least, found));
+      return value;
     };
     const given = (name: string): boolean => this.#field(name).value.trim() !== '';
-    number('seed', t.settings.seed, 0, true);
+    const seed = this.#field('seed').value.trim();
+    check('seed', isSeed(seed), (found) => t.settings.wrongSeed(String(MOST_SEED), found));
     // A training record may have brought this method.
     if (this.#streamed && this.#field('method').value === 'full') throw new PocketError('invalid-argument', t.stream.trainsAll);
     const auto = this.#field('learningRate').value.trim() === 'auto';
@@ -183,7 +189,7 @@ export class SettingsForm {
       ...(given('probes') ? { probes: number('probes', t.settings.probes, 1, true) } : {}),
       weightDecay: number('weightDecay', t.settings.weightDecay, 0, false),
       maxLength: number('maxLength', t.settings.maxLength, 8, true),
-      seed: this.#field('seed').value.trim(),
+      seed,
       heldOut: number('heldOut', t.settings.heldOut, 0, true),
       evaluateEvery: number('evaluateEvery', t.settings.evaluateEvery, 0, true),
       schedule: this.#field('schedule').value === 'linear' ? 'linear' : 'constant',
@@ -199,6 +205,9 @@ export class SettingsForm {
     return found;
   }
 }
+
+/** Whether these are the decimal digits of a number of 64 bits. */
+const isSeed = (text: string): boolean => /^\d{1,20}$/.test(text) && BigInt(text) <= MOST_SEED;
 
 const byInput = (field: HTMLInputElement | HTMLSelectElement): boolean => field instanceof HTMLInputElement && field.checked;
 

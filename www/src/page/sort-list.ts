@@ -2,7 +2,7 @@
 import type { Classification, FineTuner } from 'pocketllm';
 import { csv } from './csv.ts';
 import { announce, byId, download, el } from './dom.ts';
-import { bytes, count, excerpt, percent } from './format.ts';
+import { bytes, count, excerpt, joined, percent } from './format.ts';
 import { seal } from './privacy.ts';
 import { isAbort, showProblem } from './problem.ts';
 import { showRefusal, Unfit } from './refusal.ts';
@@ -115,7 +115,7 @@ export class ListSorter {
     const { kind, rows, layout } = await tuner.readRows(file, { name: file.name, unlabeled: true });
     const texts = kind === 'plain' ? rows : kind === 'classified' ? rows.map(({ text }) => text) : kind === 'completion' ? rows.map(({ prompt }) => prompt) : [];
     const many = layout?.text !== undefined && layout.columns.length > 1;
-    this.#note.textContent = [t.sorting.chosen(file.name, texts.length), ...(many ? [t.sorting.columns(columnName(layout, layout.text))] : [])].join('. ');
+    this.#note.textContent = joined([t.sorting.chosen(file.name, texts.length), ...(many ? [t.sorting.columns(columnName(layout, layout.text))] : [])]);
     return texts;
   }
 

@@ -87,6 +87,12 @@ export interface App {
   onProgress?: (progress: LoadProgress) => void;
 }
 
+/** Forgets what was learned and measured, because the model is about to have other weights. The examples stay. */
+export function forgetTraining(app: App): void {
+  for (const name of ['prompting', 'training', 'downloaded', 'restored', 'adapted', 'before', 'after'] as const) delete app[name];
+  [app.trained, app.comparisons] = [0, []];
+}
+
 export const newApp = (): App => ({ model: { kind: 'built-in', dtype: 'f32' }, files: [], modelName: '', comparisons: [], trained: 0 });
 
 /** What the memory of a training depends on besides the model. */

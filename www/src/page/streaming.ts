@@ -2,7 +2,7 @@
 import { PocketError, storage, type MemoryPlan } from 'pocketllm';
 import { placeOf } from './built-in.ts';
 import { memoryName } from './device.ts';
-import { announce, el } from './dom.ts';
+import { announce, byId, el } from './dom.ts';
 import { joined } from './format.ts';
 import { accessToken, loadModel, nameOf, showFacts, stageName } from './loading.ts';
 import { plan, writes, type Subject } from './plan.ts';
@@ -128,7 +128,11 @@ export async function offerAgain(app: App, flow: Flow, place: HTMLElement, sizes
       showProblem(place);
       flow.open(3);
     } catch (error) {
-      showProblem(place, error);
+      // Now no model is loaded.
+      place.replaceChildren();
+      flow.lockAfter(1);
+      flow.open(1);
+      showProblem(byId('model-problem', HTMLElement), error);
     } finally {
       delete app.onProgress;
       flow.freeze(false);

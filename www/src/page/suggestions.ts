@@ -16,7 +16,7 @@ interface Suggestion {
 }
 
 /** The small ones first. Sizes are those of the files on the hub in November 2026. */
-export const SUGGESTIONS: readonly Suggestion[] = [
+const SUGGESTIONS: readonly Suggestion[] = [
   { id: 'sentence-transformers/all-MiniLM-L6-v2', good: t.suggestions.quickest, size: 9e7, layers: 10.6 },
   { id: 'facebook/opt-125m', good: t.suggestions.writing, size: 2.5e8, layers: 85, vocabulary: 38.6 },
   { id: 'distilbert/distilbert-base-uncased', good: t.suggestions.sorting, size: 2.7e8, layers: 42.5 },
@@ -42,7 +42,7 @@ const BATCH = 16;
 const MOST = 10 * 3600;
 
 /** How long a first result of a model takes, in words, on a device of this speed (in operations per second). */
-export function firstResult({ layers, vocabulary }: Pick<Suggestion, 'layers' | 'vocabulary'>, flops: number): string {
+function firstResult({ layers, vocabulary }: Pick<Suggestion, 'layers' | 'vocabulary'>, flops: number): string {
   const each = 2e6 * (layers + (vocabulary ?? 0));
   const seconds = (each * TEXT * (vocabulary === undefined ? TEXTS : STEPS * BATCH * 2)) / flops;
   if (seconds > MOST) return t.suggestions.tooSlow;

@@ -17,7 +17,7 @@ import { Runner, type Run, type RunState } from './runner.ts';
 import { SentencesField } from './sentences.ts';
 import { beginTraining, canKeep, discardTraining, newId, updateTraining } from './session.ts';
 import { moreSteps, SettingsForm, trainOptions, type Settings } from './settings.ts';
-import { isFolded, type App, type Dataset, type Flow } from './state.ts';
+import { forgetTraining, isFolded, type App, type Dataset, type Flow } from './state.ts';
 import { isFull, offerSpace, spaceFor } from './space.ts';
 import { isShort, offerAgain } from './streaming.ts';
 import { onAsked } from './tabs.ts';
@@ -149,26 +149,29 @@ export class Training {
     this.#begins = true;
     this.view.problem();
     let given: Settings;
+    let id: string | undefined;
     try {
       given = this.#settings.read();
       if (this.#how.isQuick) given = { ...given, method: 'readout' };
       else if (dataset.kind === 'labelled') await checkPrompt(tuner, dataset);
       await this.#current?.runner?.end();
+      this.view.hideAfter();
+      id = keeps && (await canKeep()) ? newId() : undefined;
+      // In the meantime, the person can choose another model or other examples.
+      if (app.tuner !== tuner || app.dataset !== dataset) return void (this.#begins = false);
     } catch (error) {
       this.#begins = false;
       this.view.problem(error);
       return;
     }
-    this.view.hideAfter();
     const quick = given.method === 'readout';
     const from = quick || app.restored?.settings.method === 'readout' ? undefined : app.restored;
+    forgetTraining(app);
     if (dataset.kind === 'labelled') app.prompting = quick ? readoutPrompt(dataset) : dataset;
     app.comparisons = this.#sentences.lines.map((text) => ({ text }));
     app.trained = from?.step ?? 0;
-    for (const name of ['before', 'after', 'restored'] as const) delete app[name];
     this.#trouble = undefined;
     app.adapted = given.method === 'lora' || given.method === 'prefix';
-    const id = keeps && (await canKeep()) ? newId() : undefined;
     await this.#run(() => this.#open({ tuner, dataset, settings: given, id }, from?.losses ?? [], from === undefined));
   }
 
@@ -189,9 +192,7 @@ export class Training {
         this.#learningRate = learningRate;
         this.view.prepare(last, losses);
         this.view.attention.begin(given.background);
-        if (asks && id !== undefined) {
-          await beginTraining(id, this.#app, dataset, given);
-        }
+        if (asks && id !== undefined) await beginTraining(id, this.#app, dataset, given);
         if (asks && !quick) await this.#measure({ tuner, dataset, settings: given }, 'before');
         this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
         if (id !== undefined) await updateTraining(id, this.#app, given);
@@ -252,8 +253,11 @@ export class Training {
     this.view.problem();
     this.#flow.freeze(true);
     this.view.setBusy(true);
-    await (this.#going = this.#go(ready));
-    this.#going = undefined;
+    try {
+      await (this.#going = this.#go(ready));
+    } finally {
+      this.#going = undefined;
+    }
   }
 
   /** Takes steps until the run ends or is stopped, then measures the model again. */
@@ -307,11 +311,10 @@ export class Training {
 
   /** Shows how the training can go on when storage is full: with more space, or without being kept. */
   async #offerSpace(): Promise<void> {
-    const { dataset } = this.#app;
-    const begun = this.#app.trained > 0;
-    if (dataset === undefined) return;
-    const again = (keeps: boolean) => (): void => void (begun ? this.#continue(keeps) : this.#begin(keeps));
-    await offerSpace(byId('train-problem', HTMLElement), spaceFor(dataset, this.#settings.read()), again(true), { words: t.space.without, go: again(false) });
+    const current = this.#current;
+    if (current === undefined) return;
+    const again = (keeps: boolean) => (): void => void (this.#app.trained > 0 ? this.#continue(keeps) : this.#begin(keeps));
+    await offerSpace(byId('train-problem', HTMLElement), spaceFor(current.dataset, current.settings), again(true), { words: t.space.without, go: again(false) });
   }
 
   /** Continues the same run, even if an error has ended it, because its steps are recorded. It becomes longer by `more` steps. */

@@ -20,10 +20,12 @@ export function setUpTry(app: App, flow: Flow): void {
   const question = byId('ask-input', HTMLInputElement);
 
   const sorter = new ListSorter(app);
+  const chatOpened = setUpChat(app, problem);
 
   flow.onOpen(4, () => {
     showProblem(problem);
     sorter.opened();
+    chatOpened();
     byId('compare-view', HTMLElement).hidden = app.prompting === undefined;
     byId('keep-adapter-item', HTMLElement).hidden = app.adapted !== true;
     byId('chat', HTMLElement).hidden = app.tuner?.info.head !== 'causal-lm';
@@ -61,7 +63,6 @@ export function setUpTry(app: App, flow: Flow): void {
   setUpKeeping(app, attempt);
   setUpSending(app, attempt);
   byId('train-more', HTMLButtonElement).addEventListener('click', () => flow.open(app.dataset === undefined ? 2 : 3));
-  setUpChat(app, problem);
 
   /** Does the work with the buttons in `place` disabled, and shows what went wrong. */
   async function attempt(place: EventTarget | null, work: () => Promise<void>): Promise<void> {

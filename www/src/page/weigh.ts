@@ -63,6 +63,8 @@ export async function weigh({ model, access, inspect }: Weighed, place: HTMLElem
     sentences.push(t.stream.takes(peak, weights));
     if (weights > found.free && !warnings.includes(t.device.storageShort)) warnings.push(t.device.storageShort);
   }
+  // Another model may have been named in the meantime.
+  if (signal.aborted) return;
   // The result of the memory trial comes last, and has the color of a warning only if it is one.
   const tell = (trial: readonly string[], bad: boolean): void => {
     const lines = (all: readonly string[], warn: boolean): HTMLElement[] => all.map((sentence) => el('p', warn ? { class: 'warning' } : {}, sentence));

@@ -15,8 +15,8 @@ export type Device = 'gpu' | 'cpu';
 /** The progress of loading. */
 export interface LoadProgress {
   /**
-   * The current stage. `download`: the files are being downloaded, and their bytes are counted together;
-   * `tuning`: tile configurations are being measured on the GPU (with `tiles: 'auto'`); `replay`: the steps of a trajectory are
+   * The current stage. `download`: the files are being downloaded, and their bytes are counted together; `device`: the device is being
+   * opened; `config`: the configuration is being read; `weights`: the weights are being read; `tuning`: tile configurations are being measured on the GPU (with `tiles: 'auto'`); `replay`: the steps of a trajectory are
    * being applied again; `search`: learning rates are being tried; `readout`: rows are being read, and a readout is fitted on them
    * before the first step; `programs`: programs are compiled for the GPU, before the first step or the first evaluation; `evaluate`: rows are
    * being evaluated.
@@ -47,7 +47,7 @@ export interface CreateOptions {
   readonly model: string | URL | readonly (File | NamedBlob)[];
   /**
    * What computes. By default the GPU if WebGPU finds one, and otherwise the processor, with the vector instructions of
-   * WebAssembly in one thread; it is many times slower than a GPU. Each is a WebAssembly file of its own, and only the one that is
+   * WebAssembly in one thread, or in up to four where the page is isolated from other origins; it is many times slower than a GPU. Each is a WebAssembly file of its own, and only the one that is
    * needed is downloaded. `'gpu'` fails with `webgpu-unavailable` where there is no GPU. A trajectory replays to the same weights
    * on both; losses, and so a training, differ in their last bits.
    */

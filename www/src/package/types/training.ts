@@ -43,7 +43,7 @@ export interface Prompting {
 export interface TrainOptions extends Prompting, RunOptions, DrawOptions {
   /** The training data. */
   readonly data: Data;
-  /** The file name of `data` if it is a string or a `Blob` without a name. Its extension determines the format: `.csv`, `.tsv`, `.jsonl`, `.json` or `.txt`. Without one, the content does. */
+  /** The file name of `data`, for a string or a `Blob`. It replaces a file's own name. Its extension determines the format: `.csv`, `.tsv`, `.jsonl`, `.json` or `.txt`. Without one, the content does. */
   readonly dataName?: string | undefined;
   /** Held-out data, on which the model is evaluated every `evaluateEvery` steps. */
   readonly eval?: Data | undefined;
@@ -108,7 +108,10 @@ export interface Warning {
   readonly message: string;
 }
 
-/** The result of one training step. */
+/**
+ * The result of one training step. With several probes, `lossPlus`, `lossMinus` and `projectedGrad` are means over them. With method
+ * `readout` all losses are the loss of the fit, and `projectedGrad` is 0.
+ */
 export interface TrainStep {
   /** The number of this step, from 1. */
   readonly step: number;
@@ -116,11 +119,14 @@ export interface TrainStep {
   readonly steps: number;
   /** Loss with the weights moved by +epsilon along the random direction. */
   readonly lossPlus: number;
-  /** Loss with the weights moved by -epsilon. */
+  /** Loss with the weights moved by -epsilon. With estimator `one-sided` it is the loss of the unmoved weights. */
   readonly lossMinus: number;
-  /** (lossPlus - lossMinus) / (2 epsilon). */
+  /**
+   * The estimated derivative of the loss along the direction: (lossPlus - lossMinus) / (2 epsilon). With estimator `one-sided` it is the
+   * difference divided by the standard deviation of the losses instead.
+   */
   readonly projectedGrad: number;
-  /** The mean of the two losses. */
+  /** The mean of `lossPlus` and `lossMinus`. */
   readonly loss: number;
   /** The learning rate of this step. */
   readonly learningRate: number;

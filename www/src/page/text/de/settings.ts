@@ -40,6 +40,7 @@ export const settings: Texts['settings'] = {
   deepNote: 'Dabei ändert sich das Modell selbst, Schritt für Schritt. Jede Kategorie braucht dafür ein Wort. Beginne mit „Schnell“: Damit wurden in unseren Tests 92\u00a0% der E-Mails richtig sortiert, mit tausend gründlichen Schritten 80\u00a0%.',
   /** A number in a field that is not what it has to be. */
   wrong: (name: string, whole: boolean, least: number, found: string) => `${name}: eine ${whole ? 'ganze ' : ''}Zahl ab ${least} erwartet, „${found}“ gefunden`,
+  wrongSeed: (most: string, found: string) => `Startwert: eine ganze Zahl von 0 bis ${most} erwartet, „${found}“ gefunden`,
   methods: { full: 'alle Gewichte', lora: 'kleine Zusätze (LoRA)', prefix: 'unsichtbare Wörter (Prefix)' },
   estimators: { 'two-point': 'zwei Punkte', 'one-sided': 'einseitig (FZOO)', 'low-rank': 'niedriger Rang (LOZO)' },
 };

@@ -22,6 +22,6 @@ export const sorting: Texts['sorting'] = {
   leastSure: 'Hier ist es am unsichersten',
   first: 'Die ersten',
   empty: 'Füge Texte ein oder wähle eine Datei.',
-  chosen: (name: string, rows: number) => `${name}: ${plural(rows, 'Text', 'Texte')}`,
+  chosen: (name: string, rows: number) => `${name}: ${plural(rows, 'Text', 'Texte')}.`,
   columns: (name: string) => `Die Texte stammen aus der Spalte „${name}“.`,
 };

@@ -14,9 +14,9 @@ export const figures = {
   /** A line during training: `share` of the texts are right, and `baseline` would be for one answer to all. */
   during: (folded: boolean, share: string, better: boolean, baseline: string, label: string) =>
     `${folded ? 'Texts sorted without having seen them' : 'Texts kept aside'}: ${share} right, ${better ? 'better than' : 'compared with'} ${baseline} for always answering ${label}.`,
-  better: (label: string, share: number) => `It has learned to tell them apart: always answering ${label} would be right for ${percent(share)}.`,
-  notBetter: (label: string, share: number) => `Nothing that it learned can be seen yet: always answering ${label} would be right for ${percent(share)}.`,
-  worse: (label: string, share: number) => `It is worse than a guess: always answering ${label} would be right for ${percent(share)}.`,
+  better: (label: string, share: number) => `It has learned to tell them apart: always answering ${label} would be right ${percent(share)} of the time.`,
+  notBetter: (label: string, share: number) => `Nothing that it learned can be seen yet: always answering ${label} would be right ${percent(share)} of the time.`,
+  worse: (label: string, share: number) => `It is worse than a guess: always answering ${label} would be right ${percent(share)} of the time.`,
   same: (label: string) => `It answers every text with ${label}.`,
   giveMore: 'Give it more examples.',
   giveMoreOrLonger: 'Give it more examples, or train it longer.',

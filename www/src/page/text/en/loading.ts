@@ -5,7 +5,7 @@ export const loading = {
   download: 'Downloading the model',
   device: 'Starting the engine',
   config: 'Reading the model’s description',
-  weights: 'Reading the model’s numbers',
+  weights: 'Reading the model’s weights',
   tuning: 'Measuring the GPU',
   replay: 'Repeating the recorded steps',
   search: 'Trying learning rates',

@@ -39,6 +39,7 @@ export const settings = {
   deepNote: 'It changes the model itself, step by step, and needs a word for each label. Start with the quick way: in our tests it sorted 92% of e-mails correctly, and a thousand steps of this one 80%.',
   /** A number in a field that is not what it has to be. */
   wrong: (name: string, whole: boolean, least: number, found: string) => `${name}: expected a ${whole ? 'whole ' : ''}number that is ${least} or more, found “${found}”`,
+  wrongSeed: (most: string, found: string) => `Seed: expected a whole number from 0 to ${most}, found “${found}”`,
   methods: { full: 'every weight', lora: 'small additions (LoRA)', prefix: 'invisible words (prefix)' },
   estimators: { 'two-point': 'two points', 'one-sided': 'one-sided (FZOO)', 'low-rank': 'low rank (LOZO)' },
 };

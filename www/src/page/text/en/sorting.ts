@@ -21,6 +21,6 @@ export const sorting = {
   leastSure: 'It is least sure of these',
   first: 'The first ones',
   empty: 'Paste some texts, or choose a file.',
-  chosen: (name: string, rows: number) => `${name}: ${plural(rows, 'text')}`,
+  chosen: (name: string, rows: number) => `${name}: ${plural(rows, 'text')}.`,
   columns: (name: string) => `The texts come from the column “${name}”.`,
 };

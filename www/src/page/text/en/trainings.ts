@@ -19,7 +19,7 @@ export const trainings = {
   newName: 'New name',
   save: 'Save',
   cancel: 'Cancel',
-  reallyDelete: (name: string) => `Delete “${name}”? What it learned cannot be brought back.`,
+  reallyDelete: (name: string) => `Delete “${name}”? What it learned cannot be restored.`,
   deleteIt: 'Delete it',
   keepIt: 'Keep it',
   deleted: 'The training is deleted',

@@ -16,7 +16,7 @@ export const writing = {
   allOfItNote: 'It is not a table.',
   question: 'Question',
   answer: 'Answer',
-  readAsText: 'Read as running text: the model learns to write on like it.',
+  readAsText: 'Read as running text: the model learns to continue it in the same style.',
   readAsAnswers: (rows: number) => `Read as ${plural(rows, 'question with its answer', 'questions with their answers')}: the model learns to answer like this.`,
   readAsChats: (rows: number) => `Read as ${plural(rows, 'conversation')}: the model learns to answer like this.`,
   form: 'How the model sees a question and its answer',

@@ -40,6 +40,7 @@ export const settings: Texts['settings'] = {
   deepNote: 'Cambia el modelo en sí, paso a paso, y necesita una palabra para cada etiqueta. Empieza por la forma rápida: en nuestras pruebas clasificó bien el 92 % de los correos; con mil pasos a fondo, el 80 %.',
   /** A number in a field that is not what it has to be. */
   wrong: (name: string, whole: boolean, least: number, found: string) => `${name}: se esperaba un número ${whole ? 'entero ' : ''}de ${least} o más y se encontró «${found}»`,
+  wrongSeed: (most: string, found: string) => `Semilla: se esperaba un número entero de 0 a ${most} y se encontró «${found}»`,
   methods: { full: 'todos los pesos', lora: 'pequeños añadidos (LoRA)', prefix: 'palabras invisibles (prefix)' },
   estimators: { 'two-point': 'dos puntos', 'one-sided': 'de un solo lado (FZOO)', 'low-rank': 'rango bajo (LOZO)' },
 };

@@ -22,6 +22,6 @@ export const sorting: Texts['sorting'] = {
   leastSure: 'En estos duda más',
   first: 'Los primeros',
   empty: 'Pega algunos textos o elige un archivo.',
-  chosen: (name: string, rows: number) => `${name}: ${plural(rows, 'texto', 'textos')}`,
+  chosen: (name: string, rows: number) => `${name}: ${plural(rows, 'texto', 'textos')}.`,
   columns: (name: string) => `Los textos son los de la columna «${name}».`,
 };

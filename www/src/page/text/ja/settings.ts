@@ -40,6 +40,7 @@ export const settings: Texts['settings'] = {
   deepNote: 'モデルそのものを1ステップずつ変えていきます。ラベルごとに単語が1つ必要です。まずは「すばやく」をお試しください。私たちのテストでのメールの正解率は、「すばやく」が92%、「じっくり」の1,000ステップが80%でした。',
   /** A number in a field that is not what it has to be. */
   wrong: (name: string, whole: boolean, least: number, found: string) => `${name}：${least}以上の${whole ? '整数' : '数'}を入力してください（入力された値：「${found}」）`,
+  wrongSeed: (most: string, found: string) => `シード：0から${most}までの整数を入力してください（入力された値：「${found}」）`,
   methods: { full: 'すべての重み', lora: '重みへの小さな追加部分（LoRA）', prefix: '文章の前の見えない言葉（prefix）' },
   estimators: { 'two-point': '2点', 'one-sided': '片側（FZOO）', 'low-rank': '低ランク（LOZO）' },
 };

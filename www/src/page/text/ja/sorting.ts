@@ -22,6 +22,6 @@ export const sorting: Texts['sorting'] = {
   leastSure: '特に自信のない文章',
   first: '最初の数件',
   empty: '文章を貼り付けるか、ファイルを選んでください。',
-  chosen: (name: string, rows: number) => `${name}：${count(rows)}件`,
+  chosen: (name: string, rows: number) => `${name}：${count(rows)}件。`,
   columns: (name: string) => `「${name}」の列の文章を使います。`,
 };

@@ -40,6 +40,7 @@ export const settings: Texts['settings'] = {
   deepNote: '모델 자체를 한 스텝씩 바꾸고, 라벨마다 단어가 하나씩 필요해요. 빠른 방식부터 해 보세요. 테스트해 보니 빠른 방식은 이메일의 92%를, 이 방식은 1,000스텝 뒤에 80%를 바르게 분류했어요.',
   /** A number in a field that is not what it has to be. */
   wrong: (name: string, whole: boolean, least: number, found: string) => `${name}: ${least} 이상의 ${whole ? '정수' : '수'}를 입력하세요. 지금 입력된 값: “${found}”`,
+  wrongSeed: (most: string, found: string) => `시드: 0부터 ${most}까지의 정수를 입력하세요. 지금 입력된 값: “${found}”`,
   methods: { full: '모든 가중치', lora: '가중치에 덧붙인 작은 부분(LoRA)', prefix: '글 앞의 보이지 않는 단어(prefix)' },
   estimators: { 'two-point': '두 점', 'one-sided': '한쪽(FZOO)', 'low-rank': '저랭크(LOZO)' },
 };

@@ -22,6 +22,6 @@ export const sorting: Texts['sorting'] = {
   leastSure: '모델이 가장 자신 없어 하는 글',
   first: '처음 몇 개',
   empty: '글을 붙여넣거나 파일을 선택하세요.',
-  chosen: (name: string, rows: number) => `${name}: 글 ${count(rows)}개`,
+  chosen: (name: string, rows: number) => `${name}: 글 ${count(rows)}개.`,
   columns: (name: string) => `“${name}” 열에 있는 글이에요.`,
 };
