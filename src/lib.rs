@@ -1,7 +1,7 @@
 //! PocketLLM fine-tunes a pretrained language model where it runs: in a browser tab over WebGPU, or natively with the same shaders.
 //!
 //! Training is MeZO (Malladi et al. 2023, arXiv 2305.17333), as PocketLLM (arXiv 2407.01031) did on a phone: two forward passes at
-//! theta +/- epsilon z, with the direction z drawn from a seed on the GPU, no backward pass, and no optimizer state.
+//! theta +/- epsilon z, with the direction z drawn from a seed on the GPU, no backward pass, and no optimizer state on the device.
 //!
 //! # Code map
 //! Each floor imports only from the floors below it (`tests/it/floors.rs` checks this):
@@ -19,12 +19,12 @@
 //! | 8 | `cli` (native), `web` (wasm32) | what people and JavaScript call |
 //!
 //! # Invariants
-//! - Recording touches no device: only `gpu/executor.rs` submits work, and only `reference/host.rs` runs CPU reference kernels.
+//! - Recording touches no device: only `gpu/executor.rs` runs dispatches, and only `reference/host.rs` runs CPU reference kernels.
 //! - The transformer knows no family and no file format; a family knows no kernel.
 //! - Weights change only by additions of values that the host has scaled, so a trajectory replays to the same bits everywhere.
 //!   Perturbed weights are never stored.
 //! - No number from outside sizes an allocation unchecked, and nothing panics on bad input.
-//! - No file is held in memory as a whole: weights stream to the device a few MiB at a time.
+//! - No file of weights is held in memory as a whole: weights stream to the device a few MiB at a time.
 
 pub mod clock;
 #[cfg(any(not(target_arch = "wasm32"), feature = "cpu"))]

@@ -1,6 +1,6 @@
 //! The command line. Progress goes to stderr, results to stdout.
 //!
-//! Exit status: 0 done, 1 failed, 2 bad usage. With `--json`, results and errors are JSON on stdout.
+//! Exit status: 0 done, 2 for an argument or a file that cannot be used (`invalid-argument`), 1 for any other failure. With `--json`, results and errors are JSON on stdout.
 
 mod bench;
 mod classify;

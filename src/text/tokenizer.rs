@@ -2,7 +2,7 @@
 //! GGUF file.
 
 use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{AddedToken, Encoding};
+use tokenizers::{AddedToken, Encoding, ModelWrapper};
 
 use crate::error::{Result, bail, err};
 pub use crate::text::gguf_vocab::GgufVocab;
@@ -346,9 +346,13 @@ impl Tokenizer {
     }
 }
 
-/// The spelling of the mask token, which a `tokenizer.json` does not name.
+/// The spelling of the mask token, which a `tokenizer.json` does not name. In a vocabulary of merges, it must be an added token: a merge
+/// may have made the same text.
 fn likely_mask(inner: &tokenizers::Tokenizer) -> Option<String> {
-    MASKS.into_iter().find(|mask| inner.token_to_id(mask).is_some()).map(str::to_owned)
+    let merges = matches!(inner.get_model(), ModelWrapper::BPE(_));
+    let added = inner.get_added_tokens_decoder();
+    let is_mask = |mask: &&str| inner.token_to_id(mask).is_some_and(|id| !merges || added.contains_key(&id));
+    MASKS.into_iter().find(is_mask).map(str::to_owned)
 }
 
 /// Whether a token is the unknown token, for words that the vocabulary cannot represent.

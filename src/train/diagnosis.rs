@@ -133,7 +133,7 @@ impl Diagnosis {
         if self.steps >= 5 * self.window && change.abs() < 2.0 * error && change > -0.01 * before.mean.abs() {
             let message = format!(
                 "the loss has stayed at {:.4} for {} steps. Try a learning rate of {:.0e}, or check whether the label words fit the \
-                 prompt; --lr auto tries several rates",
+                 prompt; the learning rate `auto` tries several",
                 now.mean,
                 self.steps,
                 lr * 3.0

@@ -57,12 +57,8 @@ pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
     let left: Vec<usize> = order.into_iter().filter(|&i| !drawn[i]).take(hold_out as usize).collect();
     // Some rows must remain to train on.
     if left.len() < hold_out as usize || (shots == 0 && left.len() == classes.len()) {
-        bail!(
-            InvalidArgument,
-            "{}: expected more than {hold_out} rows to hold out, found {}",
-            data.name,
-            left.len()
-        );
+        let (least, left) = (if shots == 0 { "more than " } else { "" }, left.len());
+        bail!(InvalidArgument, "{}: expected {least}{hold_out} rows to hold out, found {left}", data.name);
     }
     left.into_iter().for_each(|i| held[i] = true);
     let kept = (0..classes.len()).filter(|&i| if shots > 0 { drawn[i] } else { !held[i] });

@@ -95,7 +95,9 @@ fn trained_values(model: &ModelSpec, method: &Method) -> u64 {
             let sides = tensors.map(|t| t.rows + if *a == LoraA::Trained { t.width } else { 0 });
             sides.map(|side| u64::from(side) * u64::from(*rank)).sum()
         }
-        Method::Prefix { length } => model.layers.len() as u64 * 2 * u64::from(model.kv_width() * length),
+        Method::Prefix { length } => {
+            model.layers.len() as u64 * 2 * u64::from(model.kv_width()) * u64::from(*length)
+        }
     }
 }
 

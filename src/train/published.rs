@@ -34,8 +34,9 @@ impl Session {
             );
         }
         let labels = match *output.shape.as_slice() {
-            [1, _] => {
-                bail!(ModelUnsupported, "{name}: {} has one output, which is not a classifier", output.name)
+            [labels @ 0..=1, _] => {
+                let outputs = if labels == 1 { "one output" } else { "no outputs" };
+                bail!(ModelUnsupported, "{name}: {} has {outputs}, which is not a classifier", output.name)
             }
             [labels, columns] if columns == u64::from(spec.hidden) && labels <= MOST_LABELS => {
                 labels as usize

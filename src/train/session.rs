@@ -356,7 +356,8 @@ fn tokenizer(files: &ModelFiles) -> Result<Option<Tokenizer>> {
     // config.json may name the tokens that end a text, as one id or a list.
     match tokenizer {
         Some(tokenizer) if config.has("eos_token_id") => {
-            tokenizer.with_eos(config.u32_list("eos_token_id")?.first().copied()).map(Some)
+            let eos = config.u32_list("eos_token_id")?.first().copied();
+            tokenizer.with_eos(eos).map(Some).map_err(|error| error.at(config.name()))
         }
         tokenizer => Ok(tokenizer),
     }

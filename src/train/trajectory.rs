@@ -53,13 +53,14 @@ impl Trajectory {
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Trajectory> {
         let (header, body) = parse_header(name, bytes)?;
         let probes = header.settings.estimator.probes as usize;
-        let between = header.settings.refit_every as usize * probes;
+        // The header of a damaged file may have any numbers.
+        let between = (header.settings.refit_every as usize).saturating_mul(probes);
         let refit_bytes = header.refit_bytes();
         let mut records: Vec<Record> = Vec::with_capacity(body.len() / RECORD_BYTES);
         let mut refits = Vec::new();
         let mut rest = body;
         while !rest.is_empty() {
-            if between > 0 && records.len() == between * (refits.len() + 1) {
+            if between > 0 && records.len() == between.saturating_mul(refits.len() + 1) {
                 let Some(values) = rest.get(..refit_bytes).and_then(refit) else {
                     if rest.len() > refit_bytes {
                         bail!(

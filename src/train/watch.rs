@@ -169,7 +169,7 @@ impl Fault {
             Fault::Model(loss) => err!(
                 NonFiniteLoss,
                 "the loss of the model is {loss} before the first step, so its weights or this format cannot be trained. Use dtype f32, and \
-                 check the model with the command evaluate"
+                 evaluate the model"
             ),
             Fault::Epsilon(loss) => err!(
                 NonFiniteLoss,

@@ -16,7 +16,9 @@
 //!
 //! The step is `theta += sum_i -(learning rate * g_i / n) z_i`. With momentum m, a step also moves
 //! along the directions of earlier steps, which are drawn again from their seeds, by `m^j` times
-//! the estimate of step `t - j`, for as many j as fit in one pass over the weights.
+//! the estimate of step `t - j`, for as many j as fit in one pass over the weights: `j < 16 / n`
+//! ([`Estimator::reach`]). The host computes each factor in f64, in the order of
+//! [`Estimator::updates`], and rounds it to f32 once.
 
 use serde::{Deserialize, Serialize};
 

@@ -12,7 +12,8 @@
 //!   - `0x8000_0005`: the signs of V in low-rank directions (window)
 //!   - `0x8000_0006`: the rounding when the sum of a window is merged (window)
 //!   - `0x8000_0007`: a draw of rows from a file (0)
-//! - *Direction*: element `e` (row-major, in Hugging Face's layout) of the tensor with ordinal `o`
+//! - *Direction*: element `e` (row-major, as the device holds it: a matrix is `[outputs, inputs]`, also where a checkpoint stores
+//!   the transpose, as those of GPT-2 do) of the tensor with ordinal `o`, its place in the family's [`crate::model::TensorList`],
 //!   uses lane `e mod 4` of `(x0, x1) = threefry(key, counter = (e div 4, o))`. The lanes are the
 //!   low half of x0, its high half, the low half of x1, and its high half.
 //! - *Gaussian*: bit 15 of a lane's 16 bits is the sign (set for negative), and bits 0 to 10 are an

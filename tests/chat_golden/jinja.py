@@ -43,6 +43,7 @@ TEMPLATES = [
        "title()", "capitalize()", "swapcase()", "casefold()", "isdigit()", "isalpha()", "isalnum()", "isspace()", "isupper()", "islower()",
        "isdecimal()", "isnumeric()", "isascii()", "zfill(30)", "ljust(30)", "rjust(30, '.')", "center(31, '-')", "center(30, '-')", "format()",
        "join(['a', 'b'])", "encode()", "nothing()", "split('')", "index('x')", "istitle()", "isidentifier()", "expandtabs()"]),
+    "{{ 'tool_call'.title() }}|{{ 'get_weather.v2'.title() }}|{{ \"it's O'NEIL mc-donald 3rd éa\".title() }}|{{ ''.title() }}|{{ 'tool_call x-y' | title }}",
     "{{ '-7'.zfill(5) }}|{{ '+7'.zfill(5) }}|{{ 'ab'.center(5) }}|{{ 'a'.center(4, '*') }}",
     "{{ '{} and {}'.format('a', 1) }}|{{ '{0}{1}{0}'.format('a', 'b') }}|{{ '{x}'.format(x=3) }}",
     "{{ '%s-%d' % ('a', 3) }}", "{{ '%s' % 'a' }}", "{{ '%s and %s' | format('a', 2) }}",

@@ -91,6 +91,19 @@ async_test! {
 }
 
 async_test! {
+    async fn a_field_without_a_meaning_is_refused_by_its_file_and_name() {
+        for (folder, field, value, code, says) in [
+            ("llama", "rms_norm_eps", json!(-1.0), Code::ModelUnsupported, "is -1, expected 0 or more"),
+            ("gpt2", "layer_norm_epsilon", json!(-1e-5), Code::ModelUnsupported, "is -0.00001, expected 0 or more"),
+            ("bert", "eos_token_id", json!(50_256), Code::FileCorrupt, "expected an id among the tokenizer's"),
+        ] {
+            let dir = edited(folder, |_, config| drop(config.insert(field.to_owned(), value)));
+            refused(folder, &dir, code, &["config.json", field, says]).await;
+        }
+    }
+}
+
+async_test! {
     async fn fewer_buckets_of_distances_than_transformers_uses_are_refused() {
         let dir = edited("mpnet", |_, config| drop(config.insert("relative_attention_num_buckets".to_owned(), json!(31))));
         let words = ["config.json", "relative_attention_num_buckets is 31, expected 32 or more"];

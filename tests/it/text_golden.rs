@@ -39,7 +39,7 @@ fn goldens() -> Vec<(String, Tokenizer, Vec<Value>)> {
             out.push((name, tokenizer.unwrap(), golden["cases"].as_array().unwrap().clone()));
         }
     }
-    assert!(out.len() >= 29, "golden files are missing");
+    assert!(out.len() >= 31, "golden files are missing");
     out
 }
 

@@ -98,6 +98,9 @@ def tiny():
         tokenizer_class="BertTokenizer", do_lower_case=True, added_tokens_decoder={
             **{str(i): added(t, special=True, normalized=False) for i, t in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])},
             "500": added("<user>", normalized=False)})}
+    # The generic class leaves the normalizer alone.
+    yield "json_generic", {**config("bert"), "tokenizer.json": bert.to_str(), **settings(
+        tokenizer_class="PreTrainedTokenizerFast", do_lower_case=True, strip_accents=True, mask_token="[MASK]")}
     mpnet, words = word_piece(("<s>", "<pad>", "</s>", "<unk>", "[UNK]", "<mask>"))
     yield "mpnet", {**config("mpnet"), **words}
     mpnet.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
@@ -116,6 +119,13 @@ def tiny():
         pad_token=None)}
     yield "llama_legacy", {**config("llama"), **llama, "added_tokens.json": json.dumps({"<sep>": 700}), **settings(
         tokenizer_class="LlamaTokenizer", legacy=True, add_bos_token=True, add_eos_token=True)}
+    pieces = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    pieces.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    pieces.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    pieces.train_from_iterator(CORPUS, trainers.BpeTrainer(
+        vocab_size=700, show_progress=False, special_tokens=["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]))
+    yield "json_llama", {**config("llama"), "tokenizer.json": pieces.to_str(), **settings(
+        tokenizer_class="LlamaTokenizerFast", add_prefix_space=False, add_bos_token=True, bos_token="<s>", eos_token="</s>", unk_token="<unk>")}
     yield "llama_bare", {**config("llama"), **llama, **settings(tokenizer_class="LlamaTokenizerFast", add_prefix_space=False)}
     yield "gemma", {**config("gemma3_text"), **spm(
         "tokenizer.model", "bpe", 700, **{**bytes_and_bpe, "add_dummy_prefix": False}, pad_id=0, eos_id=1, bos_id=2, unk_id=3, pad_piece="<pad>",

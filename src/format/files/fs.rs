@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::gguf_names::with_parts;
+use super::set::is_of_model;
 use super::{Listed, ModelDir, check_file_name, is_gguf};
 use crate::error::{Result, bail};
 use crate::format::source::{ByteSource, FileSource};
@@ -39,7 +40,11 @@ impl FsDir {
             let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
             return Ok(FsDir { only: Some(with_parts(&given)), name: given, folder });
         }
-        let found = if path.exists() { "something else" } else { "nothing" };
+        let found = match (path.exists(), path.is_symlink()) {
+            (true, _) => "something else",
+            (false, true) => "a link to nothing",
+            (false, false) => "nothing",
+        };
         bail!(
             InvalidArgument,
             "{}: expected a model directory or a .gguf file, found {found}",
@@ -75,12 +80,51 @@ impl ModelDir for FsDir {
             return Some(files.collect());
         }
         let entries = std::fs::read_dir(&self.folder).ok()?;
-        // The metadata is that of the file that a symbolic link points to.
+        // The metadata is that of the file that a symbolic link points to. What has the name of a model's file but is none, such as a link to
+        // nothing, is listed too, so that opening it says what it is.
         let files = entries.flatten().filter_map(|entry| {
-            let metadata = entry.path().metadata().ok().filter(|metadata| metadata.is_file())?;
             let name = entry.file_name().into_string().ok()?;
-            Some(Listed { name, size: Some(metadata.len()) })
+            match entry.path().metadata().ok().filter(std::fs::Metadata::is_file) {
+                Some(metadata) => Some(Listed { name, size: Some(metadata.len()) }),
+                None => is_of_model(&name).then_some(Listed { name, size: None }),
+            }
         });
         Some(files.collect())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::FsDir;
+    use crate::error::Code;
+    use crate::format::model_files::ModelFiles;
+
+    #[test]
+    fn what_has_a_files_name_but_is_no_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("config.json"), r#"{"model_type":"bert"}"#).unwrap();
+        let error = || {
+            let opened = pollster::block_on(ModelFiles::open(&FsDir::new(folder.path()).unwrap()));
+            let error = opened.unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument);
+            error.message().to_owned()
+        };
+        symlink("/nowhere", at("model.safetensors")).unwrap();
+        assert!(error().ends_with(
+            "model.safetensors: cannot be opened: it is a link to /nowhere, which does not exist"
+        ));
+        std::fs::remove_file(at("model.safetensors")).unwrap();
+        symlink("/dev/null", at("model.safetensors")).unwrap();
+        assert!(error().contains("expected a regular file, found a pipe or a device"));
+        std::fs::remove_file(at("model.safetensors")).unwrap();
+        std::fs::create_dir(at("model.safetensors")).unwrap();
+        assert!(error().contains("expected a file, found a directory"));
+        // A folder with another name is none of the model's files.
+        std::fs::remove_dir(at("model.safetensors")).unwrap();
+        std::fs::create_dir(at("onnx")).unwrap();
+        assert!(error().contains("expected weights next to config.json"));
     }
 }

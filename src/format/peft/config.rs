@@ -285,9 +285,13 @@ fn lora(config: &Config) -> Result<Lora> {
         Some(_) => Some(config.str_list("target_modules")?.into_iter().map(str::to_owned).collect()),
     };
     let finite = |alpha: &f32| alpha.is_finite() && *alpha > 0.0;
+    let alpha = config.f32("lora_alpha")?;
+    if !finite(&alpha) {
+        bail!(ModelUnsupported, "{}: `lora_alpha`: expected a number above 0, found {alpha}", config.name());
+    }
     Ok(Lora {
         rank: at_least_one(config, "r")?,
-        alpha: config.f32("lora_alpha")?,
+        alpha,
         ranks: Patterns::parse(config, "rank_pattern", |value| value.as_u64().filter(|rank| *rank > 0))?,
         alphas: Patterns::parse(config, "alpha_pattern", |value| {
             value.as_f64().map(|alpha| alpha as f32).filter(finite)

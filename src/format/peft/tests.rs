@@ -164,6 +164,7 @@ fn settings_that_are_not_implemented_are_refused_by_name() {
         (r#""r":2"#, r#""r":-2"#, "`r`"),
         (r#""r":2,"#, "", "`r`"),
         (r#""lora_alpha":8"#, r#""lora_alpha":"8""#, "`lora_alpha`"),
+        (r#""lora_alpha":8"#, r#""lora_alpha":-3"#, "`lora_alpha`"),
         (r#"["q","v"]"#, r#"["q",3]"#, "`target_modules`"),
         (r#""fan_in_fan_out":false"#, r#""fan_in_fan_out":1"#, "`fan_in_fan_out`"),
     ] {

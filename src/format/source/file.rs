@@ -26,16 +26,24 @@ impl FileSource {
             Some(name) => name.to_string_lossy().into_owned(),
             None => path.display().to_string(),
         };
-        let opened = File::open(path).and_then(|file| {
-            let metadata = file.metadata()?;
-            if metadata.is_dir() {
-                return Err(io::Error::other("expected a file, found a directory"));
-            }
-            Ok((file, metadata.len()))
+        // Opening a pipe would wait for a program that writes to it.
+        let opened = path.metadata().and_then(|metadata| match (metadata.is_file(), metadata.is_dir()) {
+            (true, _) => Ok((File::open(path)?, metadata.len())),
+            (false, true) => Err(io::Error::other("expected a file, found a directory")),
+            (false, false) => Err(io::Error::other("expected a regular file, found a pipe or a device")),
         });
         match opened {
             Ok((file, len)) => Ok(Some(FileSource { name, file, len })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match path.read_link() {
+                Ok(target) => {
+                    let (path, target) = (path.display(), target.display());
+                    Err(err!(
+                        InvalidArgument,
+                        "{path}: cannot be opened: it is a link to {target}, which does not exist"
+                    ))
+                }
+                Err(_) => Ok(None),
+            },
             Err(error) => Err(err!(InvalidArgument, "{}: cannot be opened: {error}", path.display())),
         }
     }

@@ -154,6 +154,7 @@ pub fn spec(config: &Config) -> Result<ModelSpec> {
             names.join(", ")
         );
     };
+    check_epsilons(config)?;
     let mut spec = (family.spec)(config)?;
     if spec.causal {
         // With `is_causal: false`, as in embedding models, transformers lets every token see all tokens.
@@ -164,6 +165,21 @@ pub fn spec(config: &Config) -> Result<ModelSpec> {
     check_fused(config, &spec)?;
     check_implemented(config, &spec)?;
     Ok(spec)
+}
+
+/// The fields that families have for the epsilon of their norms.
+const EPSILONS: [&str; 5] =
+    ["rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon"];
+
+/// Rejects a negative epsilon, with which a norm may take the root of a negative number.
+fn check_epsilons(config: &Config) -> Result<()> {
+    for field in EPSILONS {
+        let epsilon = config.f32_or(field, 0.0)?;
+        if epsilon < 0.0 {
+            bail!(ModelUnsupported, "{}: {field} is {epsilon}, expected 0 or more", config.name());
+        }
+    }
+    Ok(())
 }
 
 /// The names of a head's table. A conversion to safetensors keeps only one of two tensors that share their storage, and the one it

@@ -40,6 +40,19 @@ fn has_format(text: &str) -> bool {
     text.split('{').skip(1).any(|field| field.split('}').next().is_some_and(|inner| inner.contains(':')))
 }
 
+/// Python's `str.title`: each letter after something that is not a letter is a capital, and the others are small. The filter `title` of
+/// Jinja splits words elsewhere.
+fn title(text: &str) -> String {
+    let mut within = false;
+    let letters = text.chars().flat_map(|c| {
+        let is_cased = c.is_lowercase() || c.is_uppercase();
+        let small = std::mem::replace(&mut within, is_cased);
+        let turned = if small { c.to_lowercase().to_string() } else { c.to_uppercase().to_string() };
+        turned.chars().collect::<Vec<_>>()
+    });
+    letters.collect()
+}
+
 /// A string method that the engine lacks, or supports with fewer arguments.
 fn of_text(text: &str, name: &str, args: &[Value]) -> Option<Result<Value, Error>> {
     Some(match name {
@@ -60,6 +73,7 @@ fn of_text(text: &str, name: &str, args: &[Value]) -> Option<Result<Value, Error
             Ok(tuple(parts.map(Value::from)))
         }),
         "split" | "rsplit" => split(text, args, name == "rsplit"),
+        "title" => from_args(args).map(|()| Value::from(title(text))),
         "splitlines" => from_args(args).and_then(|(keep, options): (Option<bool>, Kwargs)| {
             let keep = keep.or(options.get("keepends")?).unwrap_or(false);
             options.assert_all_used()?;

@@ -281,24 +281,24 @@ fn replace(
     Replace::new(pattern, content).map_err(|e| err!(ModelUnsupported, "cannot build a normalizer: {e}"))
 }
 
-/// Applies the settings in `tokenizer_config.json` to the parts of a `tokenizer.json`. transformers does the same when it opens
-/// such a directory. If it uses a class of its own, it also overrides the parts with the class's default for a setting that is not
-/// in the file.
+/// Applies the settings in `tokenizer_config.json` to the parts of a `tokenizer.json`, as the tokenizer classes of transformers do. They
+/// also override the parts with the class's default for a setting that is not in the file. The generic class leaves a normalizer alone.
 pub(super) fn override_settings(
     inner: &mut Tokenizer,
     declared: &Declared,
     class: Option<Class>,
 ) -> Result<()> {
-    if let Some(NormalizerWrapper::BertNormalizer(bert)) = inner.get_normalizer() {
+    if let Some(NormalizerWrapper::BertNormalizer(bert)) = inner.get_normalizer()
+        && matches!(class, Some(Class::Bert | Class::Mpnet))
+    {
         let mut bert = *bert;
-        if matches!(class, Some(Class::Bert | Class::Mpnet)) {
-            (bert.lowercase, bert.strip_accents, bert.handle_chinese_chars) = (true, None, true);
-        }
-        bert.lowercase = declared.flag("do_lower_case")?.unwrap_or(bert.lowercase);
-        bert.strip_accents = declared.flag("strip_accents")?.or(bert.strip_accents);
-        bert.handle_chinese_chars =
-            declared.flag("tokenize_chinese_chars")?.unwrap_or(bert.handle_chinese_chars);
+        bert.lowercase = declared.flag("do_lower_case")?.unwrap_or(true);
+        bert.strip_accents = declared.flag("strip_accents")?;
+        bert.handle_chinese_chars = declared.flag("tokenize_chinese_chars")?.unwrap_or(true);
         inner.with_normalizer(Some(bert));
+    }
+    if class == Some(Class::Llama) && declared.flag("add_prefix_space")? == Some(false) {
+        without_prefix_space(inner);
     }
     let has_default = matches!(class, Some(Class::Gpt2 | Class::GptNeoX | Class::Roberta));
     let default = (has_default && !declared.has("add_prefix_space")).then_some(false);
@@ -309,4 +309,33 @@ pub(super) fn override_settings(
         inner.with_pre_tokenizer(Some(bytes));
     }
     Ok(())
+}
+
+/// Removes what puts SentencePiece's marker before a text, which is a normalizer or the setting of a pre-tokenizer, and what removes the
+/// space again when a text is decoded.
+fn without_prefix_space(inner: &mut Tokenizer) {
+    let is_prefix = |normalizer: &NormalizerWrapper| matches!(normalizer, NormalizerWrapper::Prepend(_));
+    let normalizer = match inner.get_normalizer() {
+        Some(NormalizerWrapper::Sequence(parts)) => {
+            let others: Vec<_> = parts.as_ref().iter().filter(|part| !is_prefix(part)).cloned().collect();
+            Some(NormalizerWrapper::Sequence(normalizers::Sequence::new(others)))
+        }
+        Some(part) if is_prefix(part) => None,
+        other => other.cloned(),
+    };
+    inner.with_normalizer(normalizer);
+    if let Some(PreTokenizerWrapper::Metaspace(metaspace)) = inner.get_pre_tokenizer() {
+        let mut metaspace = metaspace.clone();
+        metaspace.set_prepend_scheme(PrependScheme::Never);
+        inner.with_pre_tokenizer(Some(metaspace));
+    }
+    let decoder = match inner.get_decoder() {
+        Some(DecoderWrapper::Sequence(parts)) => {
+            let is_strip = |decoder: &DecoderWrapper| matches!(decoder, DecoderWrapper::Strip(_));
+            let others = parts.get_decoders().iter().filter(|part| !is_strip(part)).cloned().collect();
+            Some(DecoderWrapper::Sequence(decoders::sequence::Sequence::new(others)))
+        }
+        other => other.cloned(),
+    };
+    inner.with_decoder(decoder);
 }
