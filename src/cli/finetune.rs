@@ -301,7 +301,7 @@ fn summary(
         let mut value = json!({
             "steps": steps,
             "eval_accuracy": last.and_then(|r| r.accuracy),
-            "trajectory": args.out.join("trajectory.pocket"),
+            "trajectory": args.out.join(run_dir::TRAJECTORY),
             "gpu_bytes": session.model.backend().memory(),
             "plan": plan,
             "adapter": session.model.backend().name(),
@@ -316,7 +316,7 @@ fn summary(
         say!("{value}")?;
     } else {
         let loss = loss.map_or(String::new(), |loss| format!(", last loss {loss:.4}"));
-        say!("{steps} steps{loss}: {}", args.out.join("trajectory.pocket").display())?;
+        say!("{steps} steps{loss}: {}", args.out.join(run_dir::TRAJECTORY).display())?;
         last.map_or_else(Vec::new, figures::sentences).iter().try_for_each(|line| say!("{line}"))?;
     }
     Ok(())

@@ -10,6 +10,7 @@ use same_file::Handle;
 
 use super::files::{self, write_error};
 use super::print::note;
+use super::run_dir;
 use crate::error::{Result, bail};
 
 /// The file that is locked while a command writes into its directory. The system releases the lock when the process ends, in
@@ -71,7 +72,7 @@ impl OutDir {
 
     /// Writes a file to check that this is possible, and deletes partial files left by processes that were killed.
     fn probe(&self) -> Result<()> {
-        let probe = files::Replacement::create(&self.path.join("trajectory.pocket"))?;
+        let probe = files::Replacement::create(&self.path.join(run_dir::TRAJECTORY))?;
         drop(probe);
         let written = RESULTS.iter().filter_map(|name| self.path.join(name).parent().map(Path::to_owned));
         let dirs: BTreeSet<PathBuf> = written.chain([self.path.clone()]).collect();

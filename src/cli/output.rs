@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::files::{self, Replacement};
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::format::files::WEIGHTS_FILE as MODEL_FILE;
 use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
 use crate::train::{Classifier, Header, Method, ReadoutFiles, Session, save_model};
@@ -65,7 +66,7 @@ pub(super) fn model_bytes(session: &Session, method: &Method) -> u64 {
 
 /// Writes the `model.safetensors` of the model or of a readout.
 async fn write_weights(session: &Session, readout: Option<&ReadoutFiles>, dir: &Path) -> Result<PathBuf> {
-    let path = files::make_dir(dir)?.join("model.safetensors");
+    let path = files::make_dir(dir)?.join(MODEL_FILE);
     let mut file = Replacement::create(&path)?;
     let mut write = |bytes: &[u8]| file.write(bytes);
     match readout {

@@ -11,7 +11,7 @@ use super::figures;
 use super::finetune::Args;
 use super::memory::line;
 use super::print::{note, say};
-use super::{device, files, model, output, progress};
+use super::{device, files, model, output, progress, run_dir};
 use crate::error::Result;
 use crate::train::{EvaluationReport, Header, Plan, ReadoutReport, ReadoutTrainer, Session};
 
@@ -92,7 +92,7 @@ fn summary(
     last: &Last,
     plan: &Plan,
 ) -> Result<()> {
-    let trajectory = args.out.join(TRAJECTORY);
+    let trajectory = args.out.join(run_dir::TRAJECTORY);
     if !context.json {
         say!("{} rows: {}", trainer.rows(), trajectory.display())?;
         last.held_out
@@ -120,8 +120,6 @@ fn summary(
     say!("{value}")
 }
 
-const TRAJECTORY: &str = "trajectory.pocket";
-
 /// The directory of a run of method readout. Its trajectory is rewritten after each fit.
 struct ReadoutDir {
     path: PathBuf,
@@ -132,7 +130,7 @@ impl ReadoutDir {
     /// Creates the directory with an empty log, since an interrupted run starts again.
     fn begin(path: &Path) -> Result<ReadoutDir> {
         files::make_dir(path)?;
-        let log_path = path.join("log.jsonl");
+        let log_path = path.join(run_dir::LOG);
         let log = File::create(&log_path).map_err(|e| files::write_error(&log_path, &e))?;
         Ok(ReadoutDir { path: path.to_owned(), log })
     }
@@ -153,8 +151,8 @@ impl ReadoutDir {
         for (name, field) in held_out.map(figures::fields).into_iter().flatten() {
             line[format!("eval_{name}")] = field;
         }
-        let log_path = self.path.join("log.jsonl");
+        let log_path = self.path.join(run_dir::LOG);
         self.log.write_all(format!("{line}\n").as_bytes()).map_err(|e| files::write_error(&log_path, &e))?;
-        files::write(&self.path.join(TRAJECTORY), header.to_bytes()?)
+        files::write(&self.path.join(run_dir::TRAJECTORY), header.to_bytes()?)
     }
 }

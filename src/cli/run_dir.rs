@@ -13,8 +13,8 @@ use crate::train::EvaluationReport;
 use crate::train::Trajectory;
 use crate::zo::record::Record;
 
-const TRAJECTORY: &str = "trajectory.pocket";
-const LOG: &str = "log.jsonl";
+pub(super) const TRAJECTORY: &str = "trajectory.pocket";
+pub(super) const LOG: &str = "log.jsonl";
 
 /// The files of a run.
 pub(super) const FILES: &[&str] = &[TRAJECTORY, LOG];

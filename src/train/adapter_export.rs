@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 use super::adapter_files::{READOUT_FILE, adapter_base};
 use super::classifier::Classifier;
 use super::readout_export::json_file;
-use super::save::{Addition, Changes, values_of};
+use super::save::{Addition, Changes};
 use super::session::Session;
 use crate::error::{Result, bail};
 use crate::format::gguf::{LoraBase, LoraPair};
@@ -126,7 +126,7 @@ impl Session {
             {
                 let values = match changes.replaced.get(&id) {
                     Some(values) => values.clone(),
-                    None => values_of(self, id).await?,
+                    None => self.tensor(id).await?,
                 };
                 whole.push(Addition { name: tensor.name.clone(), shape: tensor.shape(), values });
             }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::classifier::Classifier;
-use super::save::{Addition, Changes, save_changed, values_of};
+use super::save::{Addition, Changes, save_changed};
 use super::session::Session;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
@@ -144,7 +144,7 @@ impl Classifier {
     async fn norm_shift(&self, session: &Session) -> Result<Option<(usize, Vec<f32>)>> {
         let Some(id) = last_bias(session.model.spec()).and_then(|norm| norm.bias) else { return Ok(None) };
         let Some(shift) = solve_rows(&self.linear) else { return Ok(None) };
-        let values = values_of(session, id).await?;
+        let values = session.tensor(id).await?;
         let shifted = values.iter().zip(shift).map(|(value, shift)| (f64::from(*value) + shift) as f32);
         Ok(Some((id, shifted.collect())))
     }

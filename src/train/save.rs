@@ -71,20 +71,6 @@ impl Changes {
     }
 }
 
-/// All values of a tensor.
-///
-/// # Errors
-/// Errors from the backend.
-pub(super) async fn values_of(session: &Session, id: TensorId) -> Result<Vec<f32>> {
-    let mut values = Vec::new();
-    let mut keep = |read: &[f32]| {
-        values.extend_from_slice(read);
-        Ok(())
-    };
-    session.model.weights().read(session.model.backend(), id, &mut keep).await?;
-    Ok(values)
-}
-
 /// Writes the model with `changes` applied, as [`save_model`] does.
 ///
 /// # Errors

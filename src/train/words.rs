@@ -149,7 +149,10 @@ fn dense(session: &Session, transform: &HeadTransform) -> Result<(HeadInner, usi
 }
 
 impl Session {
-    /// The values of a small tensor.
+    /// All values of a tensor.
+    ///
+    /// # Errors
+    /// Errors from the backend.
     pub(super) async fn tensor(&self, id: TensorId) -> Result<Vec<f32>> {
         let mut values = Vec::new();
         let mut keep = |read: &[f32]| {
