@@ -188,19 +188,12 @@ impl ExampleEncoder {
             (ExampleEncoder::Readout(classifier), Rows::Classified(rows)) => {
                 let encoder = TextEncoder::new(tokenizer, session.head(), length)?;
                 let example = |row: &Classified| -> Result<Example> {
-                    if classifier.dense.is_some()
-                        && session.model.spec().has_token_types()
-                        && row.text_b.is_some()
-                    {
-                        bail!(
-                            ModelUnsupported,
-                            "field `text_b`: the classifier gives the second text another token type, which is not implemented"
-                        );
-                    }
                     let label = classifier.index_of(&row.label)?;
-                    let mut ids = encoder.encode(&row.text, row.text_b.as_deref())?;
-                    ids.truncate(classifier.without_padding(&ids).len());
-                    Ok(Example { ids, targets: vec![Target { position: 0, label }] })
+                    let mut example = encoder.encode(&row.text, row.text_b.as_deref())?;
+                    let kept = classifier.without_padding(&example.ids).len();
+                    example.ids.truncate(kept);
+                    example.types.truncate(if session.model.spec().token_types() > 1 { kept } else { 0 });
+                    Ok(Example { targets: vec![Target { position: 0, label }], ..example })
                 };
                 rows.iter()
                     .map(|row| {

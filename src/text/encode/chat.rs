@@ -109,6 +109,6 @@ impl<'t> ChatEncoder<'t> {
             );
         };
         let ids = pieces.iter().take(last.position as usize + 1).map(|p| p.id).collect();
-        Ok(Example { ids, targets })
+        Ok(Example { ids, targets, ..Example::default() })
     }
 }

@@ -61,7 +61,7 @@ impl<'t> ClassificationEncoder<'t> {
         let place = |e: crate::error::Error| e.at(format!("row {}", row.row));
         let label = self.labels.index_of(&row.label).map_err(place)?;
         let (ids, position) = self.encode_text(&row.text, row.text_b.as_deref()).map_err(place)?;
-        Ok(Example { ids, targets: vec![Target { position, label }] })
+        Ok(Example { ids, targets: vec![Target { position, label }], ..Example::default() })
     }
 
     /// Encodes texts without a label, and returns the prompt's ids and the position to score.
