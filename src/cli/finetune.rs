@@ -131,6 +131,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if settings.readout.is_some() {
         args.prompt.refuse_for_steps()?;
     }
+    if args.save_model {
+        settings.method.adapter().map_or(Ok(()), |adapter| session.check_saved(&adapter))?;
+    }
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
     // A resumed run keeps its readout.
