@@ -116,7 +116,10 @@ export interface Score {
   readonly probability: number;
 }
 
-/** Options of {@link FineTuner.generate}. */
+/**
+ * Options of {@link FineTuner.generate}. Of the model's `generation_config.json`, only `eos_token_id` is applied: not its temperature, and
+ * not settings such as `repetition_penalty`, `no_repeat_ngram_size` or `stop_strings`.
+ */
 export interface GenerateOptions {
   /** The maximum number of tokens to generate; 64 by default. */
   readonly maxTokens?: number | undefined;
