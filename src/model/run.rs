@@ -265,6 +265,10 @@ impl Transformer {
     }
 }
 
+/// Why scores are not finite, and what helps.
+pub(crate) const OVERGROWN: &str = "the weights have grown beyond what this format can compute with. Use dtype f32, or train with a \
+     smaller learning rate";
+
 /// The rows of tokens in a position table: `row` for the token `padding`, and consecutive rows from `offset` for the others,
 /// skipping padding tokens.
 fn positions_without(padding: u32, row: u32, batch: &Batch, offset: u32) -> Vec<u32> {
