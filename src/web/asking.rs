@@ -148,6 +148,12 @@ impl Tuner {
         texts: &[String],
         options: &JsValue,
     ) -> Result<Vec<Classification>> {
+        if options::field(options, "textB").is_some() {
+            bail!(
+                InvalidArgument,
+                "textB: expected none for a list of texts, each of which is classified alone"
+            );
+        }
         let (encoder, _) = self.encoder(options)?;
         self.settle().await?;
         let length = length(self.max_length, self.session.model.spec());

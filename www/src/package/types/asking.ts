@@ -94,7 +94,7 @@ export interface EvaluateOptions extends Prompting {
 
 /** Options of {@link FineTuner.classify}. */
 export interface ClassifyOptions extends Prompting {
-  /** The second text, where the template has `{text_b}`. */
+  /** The second text, where the template has `{text_b}`, or the second text of a pair for a readout. `classifyAll` refuses it. */
   readonly textB?: string | undefined;
   /** Stops the call with a `PocketError` of code `aborted`. */
   readonly signal?: AbortSignal | undefined;
