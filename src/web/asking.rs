@@ -158,7 +158,8 @@ impl Tuner {
         self.settle().await?;
         let length = length(self.max_length, self.session.model.spec());
         let texts: Vec<_> = texts.iter().map(|text| (text.as_str(), None)).collect();
-        let found = self.session.classify(&encoder, &texts, length).await?;
+        let examples = self.session.texts(&encoder, &texts, length)?;
+        let found = self.session.classify(&encoder, &examples).await?;
         let words = encoder.label_words();
         Ok(found.into_iter().map(|each| classification(words, each)).collect())
     }

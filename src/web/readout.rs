@@ -37,7 +37,9 @@ impl Tuner {
         };
         let settings = trainer.header().settings.clone();
         if self.max_gpu_bytes.is_some() {
-            plan::check(&self.session, &settings, &trainer.sizes(), self.max_gpu_bytes).await?;
+            let (examples, held_out) = trainer.examples();
+            let sizes = Sizes::of(examples, held_out, trainer.encoder().score());
+            plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
         }
         self.reset().await?;
         let fits = trainer.fits();

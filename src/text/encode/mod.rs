@@ -40,6 +40,8 @@ pub struct Example {
     pub types: Vec<u32>,
     /// The positions to score.
     pub targets: Vec<Target>,
+    /// Whether tokens were removed so that the example fits.
+    pub truncated: bool,
 }
 
 impl Example {

@@ -52,6 +52,7 @@ impl<'t> TextEncoder<'t> {
         // The longer text loses tokens until both are equally long; then both do.
         let kept_first = first.min(most.saturating_sub(second).max(most.div_ceil(2)));
         let mut left = [kept_first, second.min(most - kept_first)];
+        let whole = tokens.len();
         let mut kept = Example::default();
         for token in tokens {
             match token.of.and_then(|of| left.get_mut(of)) {
@@ -65,6 +66,7 @@ impl<'t> TextEncoder<'t> {
         if kept.ids.is_empty() {
             bail!(DataInvalid, "field `text`: expected at least one token, found none");
         }
+        kept.truncated = kept.ids.len() < whole;
         if kept.types.iter().all(|kind| *kind == 0) {
             kept.types.clear();
         }
