@@ -67,6 +67,15 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             "bench does not time readouts: the log.jsonl of a run has the time of each fit"
         );
     }
+    let of_host = [
+        ("--optimizer", args.method.optimizer.is_some()),
+        ("--beta1", args.method.beta1.is_some()),
+        ("--beta2", args.method.beta2.is_some()),
+        ("--adam-eps", args.method.adam_epsilon.is_some()),
+    ];
+    if let Some((flag, _)) = of_host.iter().find(|(_, given)| *given) {
+        bail!(InvalidArgument, "{flag}: bench times plain steps, and not Adam, which computes on the host");
+    }
     let settings = Settings {
         batch_size: args.batch_size,
         method: args.method.method(),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
-use super::data::PromptArgs;
+use super::data::{PromptArgs, note_truncation};
 use super::model::TunedModel;
 use super::print::say;
 use crate::error::{Result, bail};
@@ -41,8 +41,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let labels = encoder.label_words().to_vec();
     let seconds = args.text_b.iter().map(|text_b| Some(text_b.as_str())).chain(std::iter::repeat(None));
     let texts: Vec<_> = args.text.iter().map(String::as_str).zip(seconds).collect();
+    let examples = session.texts(&encoder, &texts, length)?;
+    note_truncation(Some(args.max_length), length, [Some(&examples)]);
     let mut found = Vec::new();
-    for ((text, _), probabilities) in texts.iter().zip(session.classify(&encoder, &texts, length).await?) {
+    for ((text, _), probabilities) in texts.iter().zip(session.classify(&encoder, &examples).await?) {
         let best = (1..probabilities.len())
             .fold(0, |best, at| if probabilities[at] > probabilities[best] { at } else { best });
         if context.json {

@@ -10,14 +10,14 @@ use crate::error::{Result, bail};
 use crate::text::dataset::{self, Wanted};
 use crate::text::rows::Dataset;
 use crate::text::task::{self, Task};
-use crate::train::{Classifier, Draw, ExampleEncoder, Header, Session, draw};
+use crate::train::{Classifier, Draw, ExampleEncoder, Examples, Header, Session, draw};
 
-/// The prompt that examples are put into, and the rows that are drawn.
+/// The prompt that texts are put into.
 #[derive(Args, Clone, Debug)]
 pub(super) struct PromptArgs {
     /// Task of the MeZO paper, by name. It sets the prompt, label words and default settings, and reads the published files. An unknown
     /// name lists all tasks
-    #[arg(long, conflicts_with_all = ["template", "labels", "format", "text_column", "label_column"])]
+    #[arg(long, conflicts_with_all = ["template", "labels"])]
     pub task: Option<String>,
     /// Prompt for texts with labels, with {text}, {text_b} and, for masked models, [MASK]. A causal model's label word follows the prompt
     #[arg(long, requires = "labels")]
@@ -25,6 +25,14 @@ pub(super) struct PromptArgs {
     /// Label words, separated by commas, or label=word pairs if the labels in the file differ from the words
     #[arg(long, value_delimiter = ',', requires = "template", allow_hyphen_values = true)]
     pub labels: Vec<String>,
+}
+
+/// How data files are read, the prompt that their rows are put into, and the rows that are drawn.
+#[derive(Args, Clone, Debug)]
+#[command(mut_arg("task", |task| task.conflicts_with_all(["format", "text_column", "label_column"])))]
+pub(super) struct DataArgs {
+    #[command(flatten)]
+    pub prompt: PromptArgs,
     #[command(flatten)]
     pub columns: Wanted,
     #[command(flatten)]
@@ -154,15 +162,23 @@ impl PromptArgs {
             _ => self.clone(),
         }
     }
+}
+
+impl DataArgs {
+    /// The same flags, with the prompt completed from the header of a trajectory.
+    pub(super) fn or_from(&self, header: Option<&Header>) -> DataArgs {
+        DataArgs { prompt: self.prompt.or_from(header), ..self.clone() }
+    }
 
     /// Opens a data file, and reads it if that does not require a model. `labeled` says that its rows have labels even if there is
     /// no template. Prints how its columns were interpreted.
     pub(super) fn open(&self, path: &Path, labeled: bool) -> Result<DataFile> {
         let (name, bytes) = (files::name(path), files::read(path)?);
-        Ok(match self.task()? {
+        Ok(match self.prompt.task()? {
             Some(task) => DataFile::OfTask(task, name, bytes),
             None => {
-                let wanted = Wanted { labeled: labeled || self.template.is_some(), ..self.columns.clone() };
+                let wanted =
+                    Wanted { labeled: labeled || self.prompt.template.is_some(), ..self.columns.clone() };
                 let (data, notes) = dataset::inspect(&name, &bytes, &wanted)?.whole()?;
                 notes.iter().for_each(|note| note!("{name}: {note}"));
                 DataFile::Read(data)
@@ -174,6 +190,19 @@ impl PromptArgs {
     pub(super) fn draw(&self, data: Dataset) -> Result<(Dataset, Option<Dataset>)> {
         draw(data, self.draw)
     }
+}
+
+/// Prints how many examples were truncated, and that a given maximum is more than the model's context of `length` tokens.
+pub(super) fn note_truncation<'a>(
+    given: Option<u32>,
+    length: u32,
+    examples: impl IntoIterator<Item = Option<&'a Examples>>,
+) {
+    if let Some(given) = given.filter(|given| *given > length) {
+        note!("--max-length {given}: the model takes at most {length} tokens");
+    }
+    let truncations = examples.into_iter().flatten().filter_map(|examples| examples.truncation.as_deref());
+    truncations.for_each(|sentence| note!("{sentence}"));
 }
 
 impl DataFile {

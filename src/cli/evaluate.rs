@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
-use super::data::PromptArgs;
+use super::data::{DataArgs, note_truncation};
 use super::figures;
 use super::model::TunedModel;
 use super::print::{note, say};
@@ -20,7 +20,7 @@ pub(super) struct Args {
     #[arg(long)]
     eval: PathBuf,
     #[command(flatten)]
-    prompt: PromptArgs,
+    data: DataArgs,
     /// In-context learning for causal models: number of rows of --train that precede each evaluated row with their answers, with
     /// equal numbers of each label. --data-seed is the seed of the draw. 0 is zero-shot
     #[arg(long, default_value_t = 0, requires = "train")]
@@ -38,22 +38,22 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
-    args.prompt.task()?;
+    args.data.prompt.task()?;
     let (mut session, header) = args.model.load(context).await?;
-    let prompt = args.prompt.or_from(header.as_ref());
+    let wanted = args.data.or_from(header.as_ref());
     let labeled = header.as_ref().is_some_and(|header| !header.labels.is_empty());
-    let data = prompt.open(&args.eval, labeled)?.read(&session)?;
-    let (drawn, held_out) = prompt.draw(data)?;
+    let data = wanted.open(&args.eval, labeled)?.read(&session)?;
+    let (drawn, held_out) = wanted.draw(data)?;
     let data = held_out.unwrap_or(drawn);
-    let encoder = args.prompt.encoder(&session, header.as_ref()).await?;
-    let wanted = match (args.max_length, &header, prompt.task()?) {
+    let encoder = args.data.prompt.encoder(&session, header.as_ref()).await?;
+    let most = match (args.max_length, &header, wanted.prompt.task()?) {
         (0, ..) if args.in_context > 0 => IN_CONTEXT_LENGTH,
         (0, Some(header), _) => header.settings.max_length,
         (0, None, Some(task)) => task.defaults(session.head(), "full")?.max_length,
-        (wanted, ..) => wanted,
+        (given, ..) => given,
     };
-    let length = length(wanted, session.model.spec());
-    let demonstrations = args.demonstrations(&session, &prompt, &encoder)?;
+    let length = length(most, session.model.spec());
+    let demonstrations = args.demonstrations(&session, &wanted, &encoder)?;
     let (encoder, prompted) = match &demonstrations {
         Some(demonstrations) => demonstrations.put_before(&encoder, &data),
         None => (encoder, data.clone()),
@@ -64,6 +64,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let examples = encoder.encode(&session, &prompted, length)?;
     examples.notes.iter().for_each(|note| note!("{note}"));
+    // The note on demonstrations counts the truncated texts.
+    let counted = demonstrations.is_none().then_some(&examples);
+    note_truncation(Some(args.max_length), length, [counted]);
     let report = session.evaluate(&encoder, &examples, &mut || Ok(())).await?;
     let wrong = report.labels.as_ref().map_or_else(Vec::new, |labels| labels.wrong(&data.rows));
     if context.json {
@@ -107,12 +110,12 @@ impl Args {
     fn demonstrations(
         &self,
         session: &Session,
-        prompt: &PromptArgs,
+        wanted: &DataArgs,
         encoder: &ExampleEncoder,
     ) -> Result<Option<Demonstrations>> {
         let Some(train) = self.train.as_deref().filter(|_| self.in_context > 0) else { return Ok(None) };
-        let data = prompt.open(train, false)?.read(session)?;
-        let shown = Demonstrations::draw(session, encoder, &data, self.in_context, prompt.draw.data_seed)?;
+        let data = wanted.open(train, false)?.read(session)?;
+        let shown = Demonstrations::draw(session, encoder, &data, self.in_context, wanted.draw.data_seed)?;
         let of: Vec<String> =
             shown.per_label.iter().map(|(label, count)| format!("{count} of {label:?}")).collect();
         let tokens = session.tokenizer()?.encode(&shown.text, false)?.len();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::context::Context;
-use super::data::PromptArgs;
+use super::data::{DataArgs, note_truncation};
 use super::figures;
 use super::memory::{LimitArgs, line};
 use super::method::DtypeArgs;
@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[arg(long)]
     pub(super) eval: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) prompt: PromptArgs,
+    pub(super) data: DataArgs,
     #[command(flatten)]
     pub(super) options: Options,
     #[command(flatten)]
@@ -78,7 +78,7 @@ impl Args {
                 self.out.display()
             );
         }
-        if self.eval.is_some() && self.prompt.draw.hold_out > 0 {
+        if self.eval.is_some() && self.data.draw.hold_out > 0 {
             bail!(
                 InvalidArgument,
                 "--hold-out holds out rows of --train in place of --eval; give only one of the two"
@@ -108,9 +108,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         args.options.check()?;
     }
     let (out, existing) = args.claim()?;
-    let data = args.prompt.open(&args.train, args.options.method.readout)?;
+    let data = args.data.open(&args.train, args.options.method.readout)?;
     let held_out =
-        args.eval.as_deref().map(|path| args.prompt.open(path, args.options.method.readout)).transpose()?;
+        args.eval.as_deref().map(|path| args.data.open(path, args.options.method.readout)).transpose()?;
     let backend = device::backend(context).await?;
     // All problems with the data are found before the weights are loaded.
     let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;
@@ -123,15 +123,18 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         Some(adapter) => args.options.clone().for_adapter(&adapter.method)?,
         None => args.options.clone(),
     };
-    let mut settings = options.resolve(session.model.spec(), args.prompt.task()?)?;
+    let mut settings = options.resolve(session.model.spec(), args.data.prompt.task()?)?;
     // The command line always evaluates at the end.
     if settings.evaluate_every == 0 {
         settings.evaluate_every = settings.steps;
     }
     if settings.readout.is_some() {
-        args.prompt.refuse_for_steps()?;
+        args.data.prompt.refuse_for_steps()?;
     }
-    let (data, rest) = args.prompt.draw(data.read(&session)?)?;
+    if args.save_model {
+        settings.method.adapter().map_or(Ok(()), |adapter| session.check_saved(&adapter))?;
+    }
+    let (data, rest) = args.data.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
     // A resumed run keeps its readout.
     let mut fitter = match (&settings.readout, &existing) {
@@ -145,7 +148,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         (Some(fitter), _) => fitter.encoder().clone(),
         (None, existing) => {
             let header = existing.as_ref().map(Trajectory::latest_header);
-            args.prompt.encoder_of_run(&session, header.as_ref())?
+            args.data.prompt.encoder_of_run(&session, header.as_ref())?
         }
     };
     if args.options.keep_best && held_out.is_none() {
@@ -159,7 +162,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let held_out = held_out.map(|data| encoder.encode(&session, &data, length)).transpose()?;
     let notes = examples.notes.iter().chain(held_out.iter().flat_map(|held_out| &held_out.notes));
     notes.for_each(|note| note!("{note}"));
-    let template = args.prompt.template(&session)?;
+    note_truncation(args.options.max_length, length, [Some(&examples), held_out.as_ref()]);
+    let template = args.data.prompt.template(&session)?;
     let sizes = Sizes::of(&examples, held_out.as_ref(), encoder.score());
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
     note!("{}", line(&plan));

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::model::TunedModel;
-use super::print::{self, say};
+use super::print::{self, note, say};
 use crate::error::Result;
 use crate::train::WriteOptions;
 
@@ -33,6 +33,10 @@ pub(super) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let (session, _) = args.model.load(context).await?;
+    let unapplied = session.unapplied(args.temperature);
+    if !unapplied.is_empty() {
+        note!("generation_config.json: these fields are set and are not applied: {}", unapplied.join(", "));
+    }
     let prompt = session.prompt(&args.prompt)?;
     let options = WriteOptions {
         max_tokens: args.max_tokens,

@@ -10,7 +10,7 @@ use super::model::{self, ModelPath};
 use super::print::say;
 use super::{files, out_dir};
 use crate::error::{Result, bail, err};
-use crate::model::Extent;
+use crate::model::{Extent, OVERGROWN};
 use crate::text::batch::Batch;
 
 #[derive(Debug, clap::Args)]
@@ -67,6 +67,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             let features = session.features(&batch, classifier.pooling).await?;
             let logits: Vec<f32> =
                 classifier.logits(&features)?.into_iter().map(|logit| logit as f32).collect();
+            check(index, &logits)?;
             tensors.push((
                 format!("logits_{index}"),
                 Dtype::F32,
@@ -80,6 +81,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
         let (model, workspace) = session.prepare(extent)?;
         let logits = model.logits(workspace, &Batch::sequence(ids)).await?;
+        check(index, &logits)?;
         let shape = vec![ids.len(), model.spec().vocabulary as usize];
         tensors.push((format!("logits_{index}"), Dtype::F32, shape, bytemuck::cast_slice(&logits).to_vec()));
         tensors.push(ids_tensor(index, ids));
@@ -103,6 +105,13 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
 fn ids_tensor(index: usize, ids: &[u32]) -> (String, Dtype, Vec<usize>, Vec<u8>) {
     let wide: Vec<u8> = ids.iter().flat_map(|id| i64::from(*id).to_le_bytes()).collect();
     (format!("input_ids_{index}"), Dtype::I64, vec![ids.len()], wide)
+}
+
+fn check(index: usize, logits: &[f32]) -> Result<()> {
+    match logits.iter().find(|logit| !logit.is_finite()) {
+        Some(logit) => bail!(NonFiniteLoss, "input {index}: a logit is {logit}: {OVERGROWN}"),
+        None => Ok(()),
+    }
 }
 
 fn parse_ids(list: &str) -> Result<Vec<u32>> {

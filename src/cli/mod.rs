@@ -80,7 +80,7 @@ enum Command {
     Generate(generate::Args),
     /// Show how much GPU memory a run takes, from the model's header alone
     Plan(plan::Args),
-    /// Measure a forward pass and a training step
+    /// Measure a forward pass and a training step, which is a plain one: Adam, the default of some methods, computes on the host and is not timed
     Bench(bench::Args),
 }
 

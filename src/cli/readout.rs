@@ -7,38 +7,42 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::context::Context;
+use super::data::note_truncation;
 use super::figures;
 use super::finetune::Args;
 use super::memory::line;
 use super::print::{note, say};
 use super::{device, files, model, output, progress, run_dir};
 use crate::error::Result;
-use crate::train::{EvaluationReport, Header, Plan, ReadoutReport, ReadoutTrainer, Session};
+use crate::train::{EvaluationReport, Header, Plan, ReadoutReport, ReadoutTrainer, Session, Sizes};
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     args.options.check()?;
-    let on_words = args.prompt.template.is_some() || args.prompt.task.is_some();
+    let on_words = args.data.prompt.template.is_some() || args.data.prompt.task.is_some();
     if on_words {
         args.options.check_words()?;
     }
     let (out, existing) = args.claim()?;
-    let data = args.prompt.open(&args.train, true)?;
-    let held_out = args.eval.as_deref().map(|path| args.prompt.open(path, true)).transpose()?;
+    let data = args.data.open(&args.train, true)?;
+    let held_out = args.eval.as_deref().map(|path| args.data.open(path, true)).transpose()?;
     let backend = device::backend(context).await?;
     // All problems with the data are found before the weights are loaded.
     let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;
     let settings = args.options.resolve(session.model.spec(), None)?;
-    let (data, rest) = args.prompt.draw(data.read(&session)?)?;
+    let (data, rest) = args.data.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
     let held_out = held_out.as_ref();
-    let mut trainer = match args.prompt.words(&session)? {
+    let mut trainer = match args.data.prompt.words(&session)? {
         Some((template, words)) => {
             ReadoutTrainer::on_words(&session, settings, (&template, &words), &data, held_out)?
         }
         None => ReadoutTrainer::new(&session, settings, &data, held_out)?,
     };
     let settings = trainer.header().settings.clone();
-    let plan = args.limit.check(&session, &settings, &trainer.sizes(), backend.capacity()).await?;
+    let (examples, held_out) = trainer.examples();
+    note_truncation(args.options.max_length, settings.max_length, [Some(examples), held_out]);
+    let sizes = Sizes::of(examples, held_out, trainer.encoder().score());
+    let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
     note!("{}", line(&plan));
     args.check_space(&out, &session, &settings.method, 0)?;
     let mut session = model::load(session, backend).await?;

@@ -31,6 +31,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let backend = device::backend(context).await?;
     let session =
         model::describe(context, backend.as_ref(), &args.model.dir()?, dtype(&header.dtype)?).await?;
+    header.settings.method.adapter().map_or(Ok(()), |adapter| session.check_saved(&adapter))?;
     out.check_space(output::model_bytes(&session, &header.settings.method))?;
     let mut session = model::load(session, backend).await?;
     let header = trajectory::apply(&mut session, &args.trajectory).await?;

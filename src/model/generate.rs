@@ -5,12 +5,16 @@ use super::kv_cache::KvCache;
 use super::linear::blocks;
 use super::pass::Pass;
 use super::rotary::Rotary;
+use super::run::OVERGROWN;
 use super::transformer::Transformer;
 use super::workspace::{Capacity, Extent, Workspace};
 use crate::error::{Result, bail};
 use crate::kernel::step::Step;
 use crate::kernel::{NO_BIAS, sample};
 use crate::text::batch::Batch;
+
+/// The score that the sampling starts with, below all finite scores (`shaders/lib/workgroup_best.wgsl`).
+const NO_SCORE: f32 = -3.0e38;
 
 /// How the next token is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -89,7 +93,7 @@ impl Generation {
     /// The next token; `None` when the cache is full. If the temperature is not 0, `key` seeds the random bits.
     ///
     /// # Errors
-    /// Errors from the backend.
+    /// `non-finite-loss` if no token has a finite score; errors from the backend.
     pub async fn next(&mut self, model: &Transformer, key: [u32; 2]) -> Result<Option<u32>> {
         let ws = &self.workspace;
         if let Some(Change { length, read }) = &mut self.change {
@@ -128,8 +132,17 @@ impl Generation {
             sample::record(&mut pass.r, &ws.logits, vectors.buffer, &ws.state, params);
         }
         pass.run().await?;
-        let bytes = model.backend().read(&ws.state, 0, 4).await?;
-        let token = bytemuck::pod_read_unaligned::<u32>(&bytes);
+        let bytes = model.backend().read(&ws.state, 0, 8).await?;
+        let [token, score] = bytemuck::pod_read_unaligned::<[u32; 2]>(&bytes);
+        // No comparison is true for NaN, so the sampling then keeps the score that it starts with.
+        let score = f32::from_bits(score);
+        if !(score.is_finite() && score > NO_SCORE) {
+            bail!(
+                NonFiniteLoss,
+                "after {} tokens, the scores of the next one are not finite: {OVERGROWN}",
+                length + tokens
+            );
+        }
         self.cache.length += tokens;
         self.unseen = vec![token];
         Ok(Some(token))

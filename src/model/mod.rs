@@ -47,6 +47,7 @@ pub use readout::ReadoutHead;
 pub use relative::RelativePositions;
 pub use rotary::{Rotary, RotaryScaling};
 pub use rotary_fields::RotaryFields;
+pub(crate) use run::OVERGROWN;
 pub use run::{BranchScores, Evaluation};
 pub use spec::{
     Activation, Attention, Convolution, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec,

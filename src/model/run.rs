@@ -166,6 +166,7 @@ impl Transformer {
         };
         let backend = self.backend();
         backend.write(&ws.ids, 0, bytemuck::cast_slice(&batch.ids))?;
+        self.write_types(ws, batch)?;
         backend.write(&ws.positions, 0, bytemuck::cast_slice(&positions))?;
         for Rotation { rotary, rows, positions: own, .. } in &ws.rotations {
             if let (Some(buffer), Some(short)) = (own, rotary.long_beyond()) {
@@ -182,6 +183,20 @@ impl Transformer {
             backend.write(buffer, 0, bytemuck::cast_slice(&spans))?;
         }
         backend.write(&ws.step, 0, &step.to_bytes())
+    }
+
+    /// Writes the types of a batch's tokens. A model without several types reads the zeros of a new buffer.
+    fn write_types(&self, ws: &Workspace, batch: &Batch) -> Result<()> {
+        let types = self.spec().token_types();
+        if let Some(kind) = batch.types.iter().find(|kind| **kind >= types.max(1)) {
+            bail!(InvalidArgument, "token type {kind}: the model has {types} types");
+        }
+        if types < 2 {
+            return Ok(());
+        }
+        let mut rows = batch.types.clone();
+        rows.resize(batch.ids.len(), 0);
+        self.backend().write(&ws.types, 0, bytemuck::cast_slice(&rows))
     }
 
     /// Reads the first `count` elements of a buffer.
@@ -249,6 +264,10 @@ impl Transformer {
         }
     }
 }
+
+/// Why scores are not finite, and what helps.
+pub(crate) const OVERGROWN: &str = "the weights have grown beyond what this format can compute with. Use dtype f32, or train with a \
+     smaller learning rate";
 
 /// The rows of tokens in a position table: `row` for the token `padding`, and consecutive rows from `offset` for the others,
 /// skipping padding tokens.

@@ -207,7 +207,7 @@ pub struct Embedding {
     pub projection: Option<Linear>,
     /// Whether the projection is applied last, so that types, positions and the norm have the width of a token's row.
     pub projected_last: bool,
-    /// Segment embedding `[types, hidden]`. All tokens are of type 0.
+    /// Segment embedding `[types, hidden]`. The second text of a pair may have another type.
     pub types: Option<TensorId>,
     /// Learned positions.
     pub positions: Option<LearnedPositions>,
@@ -318,9 +318,9 @@ impl ModelSpec {
         if self.causal { Pooling::Last } else { Pooling::Mean }
     }
 
-    /// Whether the second text of a pair has a different token type from the first.
-    pub fn has_token_types(&self) -> bool {
-        self.embedding.types.is_some_and(|table| self.tensors.as_slice()[table].rows > 1)
+    /// The number of token types; 0 without a table of them.
+    pub fn token_types(&self) -> u32 {
+        self.embedding.types.map_or(0, |table| self.tensors.as_slice()[table].rows)
     }
 
     /// Columns of a token's queries.

@@ -147,7 +147,7 @@ pub struct Workspace {
     pub ids: Buffer,
     /// Positions `[token]`, with a learned table's offset.
     pub positions: Buffer,
-    /// Rows of the type table: zeros `[token]`.
+    /// Types of tokens `[token]`: rows of the type table.
     pub types: Buffer,
     /// For each window of attention or of a convolution, the range of tokens that each token sees `[token]` x 2: first and end.
     pub spans: Vec<(Option<u32>, Buffer)>,

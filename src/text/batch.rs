@@ -7,6 +7,8 @@ use crate::text::encode::{Example, Target};
 pub struct Batch {
     /// `[token]` Token ids of all sequences.
     pub ids: Vec<u32>,
+    /// `[token]` Type of each token; empty if all are of type 0.
+    pub types: Vec<u32>,
     /// `[token]` Position of each token within its sequence, from 0.
     pub positions: Vec<u32>,
     /// `[sequence + 1]` Start of each sequence in `ids`; the last entry is the number of tokens.
@@ -25,6 +27,7 @@ impl Batch {
         let tokens = examples.iter().map(|e| e.ids.len()).sum();
         let mut batch = Batch {
             ids: Vec::with_capacity(tokens),
+            types: Vec::new(),
             positions: Vec::with_capacity(tokens),
             cu_seqlens: vec![0],
             targets: Vec::new(),
@@ -36,11 +39,19 @@ impl Batch {
             let count = u32::try_from(batch.targets.len() + example.targets.len());
             let ((Ok(start), Ok(end)), Ok(count)) = (ends, count) else { break };
             batch.ids.extend_from_slice(&example.ids);
+            if !example.types.is_empty() {
+                // The examples before this one are of type 0.
+                batch.types.resize(start as usize, 0);
+                batch.types.extend_from_slice(&example.types);
+            }
             batch.positions.extend(0..end - start);
             batch.cu_seqlens.push(end);
             let packed = |t: &Target| Target { position: start + t.position, label: t.label };
             batch.targets.extend(example.targets.iter().map(packed));
             batch.example_targets.push(count);
+        }
+        if !batch.types.is_empty() {
+            batch.types.resize(batch.ids.len(), 0);
         }
         batch
     }
@@ -55,6 +66,7 @@ impl Batch {
         let tokens = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         Batch {
             ids: ids[..tokens as usize].to_vec(),
+            types: Vec::new(),
             positions: (0..tokens).map(|i| cached.saturating_add(i)).collect(),
             cu_seqlens: vec![0, tokens],
             targets: Vec::new(),
@@ -84,7 +96,7 @@ mod tests {
 
     fn example(len: u32, positions: &[u32]) -> Example {
         let targets = positions.iter().map(|&position| Target { position, label: 7 + position }).collect();
-        Example { ids: (100..100 + len).collect(), targets }
+        Example { ids: (100..100 + len).collect(), targets, ..Example::default() }
     }
 
     #[test]
@@ -98,6 +110,14 @@ mod tests {
         let at: Vec<_> = batch.targets.iter().map(|t| (t.position, t.label)).collect();
         assert_eq!(at, [(2, 9), (4, 7), (5, 8)]);
         assert_eq!((batch.sequences(), batch.tokens(), batch.max_len()), (3, 6, 3));
+    }
+
+    #[test]
+    fn examples_without_types_are_of_type_0() {
+        let typed = Example { types: vec![0, 1], ..example(2, &[]) };
+        let batch = Batch::pack(&[&example(1, &[]), &typed, &example(2, &[])]);
+        assert_eq!(batch.types, [0, 0, 1, 0, 0]);
+        assert!(Batch::pack(&[&example(3, &[])]).types.is_empty());
     }
 
     #[test]

@@ -32,7 +32,19 @@ pub struct Tokenizer {
     suffix: Option<u32>,
     mask: Option<(String, u32)>,
     eos: Option<u32>,
+    /// Whether transformers' class gives a model the types of tokens. Otherwise all tokens are of type 0.
+    typed: bool,
     vocab_size: usize,
+}
+
+/// One token of a text or a pair of texts with special tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Framed {
+    pub(crate) id: u32,
+    /// The text that the token comes from, 0 or 1; `None` for a special token.
+    pub(crate) of: Option<usize>,
+    /// The token's type, by which BERT's models tell the two texts apart.
+    pub(crate) kind: u32,
 }
 
 /// One token of an encoded text, with its byte range in the text.
@@ -65,14 +77,17 @@ impl Tokenizer {
     /// `file-corrupt`, naming the file, if one does not follow its format; `model-unsupported` if the tokenizer has a feature that
     /// is not implemented, or if there is no `tokenizer.json` and its class is unknown.
     pub fn from_files(of: TokenizerFiles<'_>) -> Result<Option<Self>> {
+        let typed = tokenizer_files::returns_types(of)?;
         let Some(bytes) = of.files.get(TOKENIZER_FILE) else {
             let Some(built) = tokenizer_files::build(of)? else { return Ok(None) };
-            return Tokenizer::new(built.inner, built.source, built.mask, built.eos).map(Some);
+            let tokenizer = Tokenizer::new(built.inner, built.source, built.mask, built.eos)?;
+            return Ok(Some(Tokenizer { typed, ..tokenizer }));
         };
         let mut inner = json::parse(bytes, TOKENIZER_FILE)?;
         let (mask, eos) = tokenizer_files::complete(&mut inner, of)?;
         let mask = mask.or_else(|| likely_mask(&inner));
-        Tokenizer::new(inner, TOKENIZER_FILE, mask, eos).map(Some)
+        let tokenizer = Tokenizer::new(inner, TOKENIZER_FILE, mask, eos)?;
+        Ok(Some(Tokenizer { typed, ..tokenizer }))
     }
 
     /// A tokenizer that was read from the file `source`. The spellings of its mask and its end-of-text token are given if the files
@@ -99,7 +114,8 @@ impl Tokenizer {
         if vocab_size == 0 {
             bail!(FileCorrupt, "{source}: expected a vocabulary, found none");
         }
-        Ok(Tokenizer { inner, source: source.into(), prefix: None, suffix: None, mask, eos, vocab_size })
+        let source = source.into();
+        Ok(Tokenizer { inner, source, prefix: None, suffix: None, mask, eos, typed: false, vocab_size })
     }
 
     /// Builds the tokenizer from the `tokenizer.ggml.*` fields of a GGUF file.
@@ -113,7 +129,7 @@ impl Tokenizer {
         let inner = vocab.build()?;
         let mask = mask.and_then(|id| Some((inner.id_to_token(id)?, id)));
         let source = "tokenizer.ggml".to_string();
-        Ok(Tokenizer { inner, source, prefix, suffix, mask, eos, vocab_size })
+        Ok(Tokenizer { inner, source, prefix, suffix, mask, eos, typed: false, vocab_size })
     }
 
     /// Serializes the tokenizer as a `tokenizer.json`.
@@ -216,31 +232,35 @@ impl Tokenizer {
         Ok(pieces)
     }
 
-    /// Encodes a text, or a pair of texts as the tokenizer joins them, with special tokens. Returns each token's id and the text
-    /// that it comes from, 0 or 1; `None` for a special token.
-    pub(crate) fn framed(&self, text: &str, text_b: Option<&str>) -> Result<Vec<(u32, Option<usize>)>> {
+    /// Encodes a text, or a pair of texts as the tokenizer joins them, with special tokens.
+    pub(crate) fn framed(&self, text: &str, text_b: Option<&str>) -> Result<Vec<Framed>> {
         let encoding = match text_b {
             Some(text_b) => self.inner.encode((text, text_b), true),
             None => self.inner.encode(text, true),
         };
         let encoding = encoding.map_err(|e| self.cannot_encode(e))?;
-        let ids = encoding.get_ids().iter().copied();
+        let ids = encoding.get_ids().iter().zip(encoding.get_type_ids());
         let sequences = encoding.get_sequence_ids().into_iter().zip(encoding.get_special_tokens_mask());
-        let tokens = ids.zip(sequences.map(|(of, &added)| of.filter(|_| added == 0)));
-        let frame = |id: Option<u32>| id.map(|id| (id, None));
+        let tokens = ids.zip(sequences).map(|((&id, &kind), (of, &added))| Framed {
+            id,
+            of: of.filter(|_| added == 0),
+            kind: if self.typed { kind } else { 0 },
+        });
+        let frame = |id: Option<u32>| id.map(|id| Framed { id, of: None, kind: 0 });
         let found: Vec<_> = frame(self.prefix).into_iter().chain(tokens).chain(frame(self.suffix)).collect();
         match text_b {
-            Some(text_b) if found.iter().all(|(_, of)| of.is_some()) => self.joined(text, text_b),
+            Some(text_b) if found.iter().all(|token| token.of.is_some()) => self.joined(text, text_b),
             _ => Ok(found),
         }
     }
 
     /// Encodes a pair with a tokenizer that adds special tokens around a text but has no rule for pairs. The second text follows
     /// the first one's special tokens, and is followed by its own.
-    fn joined(&self, text: &str, text_b: &str) -> Result<Vec<(u32, Option<usize>)>> {
+    fn joined(&self, text: &str, text_b: &str) -> Result<Vec<Framed>> {
         let mut tokens = self.framed(text, None)?;
-        let second = self.framed(text_b, None)?.into_iter().skip_while(|(_, of)| of.is_none());
-        tokens.extend(second.map(|(id, of)| (id, of.map(|_| 1))));
+        let second = self.framed(text_b, None)?.into_iter().skip_while(|token| token.of.is_none());
+        let kind = u32::from(self.typed);
+        tokens.extend(second.map(|token| Framed { of: token.of.map(|_| 1), kind, ..token }));
         Ok(tokens)
     }
 

@@ -19,6 +19,9 @@ use crate::names::Named;
 /// The weights of a readout that is saved beside an adapter, when transformers has no class for it.
 const READOUT_WEIGHTS: &str = "readout.safetensors";
 
+/// Families whose classes in transformers ignore the keys and values before a text, which is what `peft` gives them for a prefix.
+const WITHOUT_PREFIX: [&str; 3] = ["distilbert", "megatron-bert", "modernbert"];
+
 /// The files of an adapter.
 #[derive(Clone, Debug)]
 pub struct AdapterBytes {
@@ -31,18 +34,35 @@ pub struct AdapterBytes {
 }
 
 impl Session {
+    /// Checks that `peft` gives the model the effect of such an adapter.
+    ///
+    /// # Errors
+    /// `model-unsupported` for a prefix of a family whose class in transformers ignores it.
+    pub fn check_saved(&self, adapter: &AdapterSpec) -> Result<()> {
+        let family = self.model.spec().family;
+        if matches!(adapter, AdapterSpec::Prefix { .. }) && WITHOUT_PREFIX.contains(&family) {
+            bail!(
+                ModelUnsupported,
+                "a prefix for a {family} model cannot be saved as an adapter: transformers' class ignores keys and values before a text, \
+                 so the adapter would have no effect in peft. Use method lora, or keep the trajectory alone"
+            );
+        }
+        Ok(())
+    }
+
     /// Returns the adapter as `peft` loads it. With a readout, LoRA becomes the adapter of a `*ForSequenceClassification` class if
     /// transformers has one with the same logits, and the head is in `modules_to_save`. For other readouts, and beside a prefix,
     /// the readout's weights are in a separate file; the logits are those of its `linear` applied to the pooled hidden states. If the
     /// model has no head, the adapter is one of `AutoModel`.
     ///
     /// # Errors
-    /// `invalid-argument` if there is no adapter that `peft` knows; errors from the backend.
+    /// `invalid-argument` if there is no adapter that `peft` knows; the errors of [`Session::check_saved`]; errors from the backend.
     pub async fn save_adapter(&self, readout: Option<&Classifier>) -> Result<AdapterBytes> {
         let spec = self.model.spec();
         let Some(adapter) = self.model.adapter() else {
             bail!(InvalidArgument, "no adapter has been trained or loaded");
         };
+        self.check_saved(adapter.spec())?;
         let (method, task_type) = match adapter.spec() {
             AdapterSpec::Lora { rank, alpha, .. } => {
                 (peft::Method::Lora(Lora::uniform(u64::from(*rank), *alpha)), None)

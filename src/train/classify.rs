@@ -1,6 +1,6 @@
 //! The probabilities of labels for texts.
 
-use super::encoder::ExampleEncoder;
+use super::encoder::{ExampleEncoder, Examples};
 use super::evaluation::fitting;
 use super::session::Session;
 use crate::error::{Result, bail};
@@ -9,17 +9,17 @@ use crate::text::batch::Batch;
 use crate::text::rows::{Classified, Dataset, Rows};
 
 impl Session {
-    /// The probability of each of the encoder's labels, for each text or pair of texts.
+    /// The examples of texts or pairs of texts that are to be classified.
     ///
     /// # Errors
     /// `invalid-argument` for an encoder without labels, or for a second text that its template does not read; `data-invalid` for a
-    /// text that it cannot encode, naming the row, counted from 1; errors from the backend.
-    pub async fn classify(
-        &mut self,
+    /// text that it cannot encode, naming the row, counted from 1.
+    pub fn texts(
+        &self,
         encoder: &ExampleEncoder,
         texts: &[(&str, Option<&str>)],
         max_length: u32,
-    ) -> Result<Vec<Vec<f64>>> {
+    ) -> Result<Examples> {
         let Some(label) = encoder.label_words().first() else {
             bail!(InvalidArgument, "to classify, give a template and labels, or the trajectory of a readout");
         };
@@ -37,8 +37,14 @@ impl Session {
             Classified { text: (*text).to_owned(), text_b, label: label.clone(), row }
         });
         let rows = Rows::Classified(rows.collect());
-        let examples =
-            encoder.encode(self, &Dataset { name: "texts".to_owned(), rows, task: None }, max_length)?;
+        encoder.encode(self, &Dataset { name: "texts".to_owned(), rows, task: None }, max_length)
+    }
+
+    /// The probability of each of the encoder's labels, for each of the texts.
+    ///
+    /// # Errors
+    /// Errors from the backend.
+    pub async fn classify(&mut self, encoder: &ExampleEncoder, examples: &Examples) -> Result<Vec<Vec<f64>>> {
         let labels = encoder.label_words().len();
         let mut found = Vec::new();
         let mut rest = &examples.examples[..];

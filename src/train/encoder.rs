@@ -46,12 +46,22 @@ pub struct Examples {
     pub fingerprint: u64,
     /// What a person should know about the data, in sentences.
     pub notes: Vec<String>,
+    /// A sentence about the examples that were truncated, if there are any.
+    pub truncation: Option<String>,
 }
 
 impl Examples {
     /// Examples that do not come from a data set.
     pub fn new(examples: Vec<Example>, fingerprint: u64) -> Examples {
-        Examples { examples, questions: Vec::new(), length: 0, task: None, fingerprint, notes: Vec::new() }
+        Examples {
+            examples,
+            questions: Vec::new(),
+            length: 0,
+            task: None,
+            fingerprint,
+            notes: Vec::new(),
+            truncation: None,
+        }
     }
 
     /// Maximum tokens of a generated answer (0 if none is generated), and tokens of the longest prompt.
@@ -160,7 +170,9 @@ impl ExampleEncoder {
             _ => Vec::new(),
         };
         let notes = notes(session, data);
-        Ok(Examples { examples, questions, length, task: data.task, fingerprint: data.fingerprint(), notes })
+        let truncation = truncation(&data.name, &examples, length);
+        let (task, fingerprint) = (data.task, data.fingerprint());
+        Ok(Examples { examples, questions, length, task, fingerprint, notes, truncation })
     }
 
     fn examples(&self, session: &Session, data: &Dataset, length: usize) -> Result<Vec<Example>> {
@@ -188,19 +200,12 @@ impl ExampleEncoder {
             (ExampleEncoder::Readout(classifier), Rows::Classified(rows)) => {
                 let encoder = TextEncoder::new(tokenizer, session.head(), length)?;
                 let example = |row: &Classified| -> Result<Example> {
-                    if classifier.dense.is_some()
-                        && session.model.spec().has_token_types()
-                        && row.text_b.is_some()
-                    {
-                        bail!(
-                            ModelUnsupported,
-                            "field `text_b`: the classifier gives the second text another token type, which is not implemented"
-                        );
-                    }
                     let label = classifier.index_of(&row.label)?;
-                    let mut ids = encoder.encode(&row.text, row.text_b.as_deref())?;
-                    ids.truncate(classifier.without_padding(&ids).len());
-                    Ok(Example { ids, targets: vec![Target { position: 0, label }] })
+                    let mut example = encoder.encode(&row.text, row.text_b.as_deref())?;
+                    let kept = classifier.without_padding(&example.ids).len();
+                    example.ids.truncate(kept);
+                    example.types.truncate(if session.model.spec().token_types() > 1 { kept } else { 0 });
+                    Ok(Example { targets: vec![Target { position: 0, label }], ..example })
                 };
                 rows.iter()
                     .map(|row| {
@@ -259,6 +264,13 @@ impl ExampleEncoder {
             }
         })
     }
+}
+
+/// See [`Examples::truncation`].
+fn truncation(name: &str, examples: &[Example], length: usize) -> Option<String> {
+    let count = examples.iter().filter(|example| example.truncated).count();
+    let all = examples.len();
+    (count > 0).then(|| format!("{name}: {count} of {all} examples were truncated to {length} tokens"))
 }
 
 /// Notes on the data for the user: that all rows have one label, or which fields no template reads.

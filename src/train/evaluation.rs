@@ -3,7 +3,7 @@
 use super::encoder::{ExampleEncoder, Examples};
 use super::session::Session;
 use crate::error::{Result, bail};
-use crate::model::{Evaluation, Extent, Score};
+use crate::model::{Evaluation, Extent, OVERGROWN, Score};
 use crate::text::batch::Batch;
 use crate::text::encode::Example;
 use crate::text::figures::{Answer, Figures, wilson};
@@ -36,13 +36,7 @@ impl EvaluationReport {
     /// `non-finite-loss`.
     pub(super) fn check(self) -> Result<EvaluationReport> {
         if !self.loss.is_finite() {
-            bail!(
-                NonFiniteLoss,
-                "the mean loss on {} examples is {}: the weights have grown beyond what this format can compute with. Use dtype f32, or \
-                 train with a smaller learning rate",
-                self.examples,
-                self.loss
-            );
+            bail!(NonFiniteLoss, "the mean loss on {} examples is {}: {OVERGROWN}", self.examples, self.loss);
         }
         Ok(self)
     }

@@ -42,6 +42,7 @@ mod step_report;
 mod trainer;
 mod trajectory;
 mod trial;
+mod unapplied;
 mod updater;
 mod watch;
 mod words;

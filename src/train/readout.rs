@@ -5,12 +5,11 @@
 //! few rows, again whenever the number of rows has doubled, and finally on all rows.
 
 use super::classifier::Classifier;
-use super::encoder::ExampleEncoder;
+use super::encoder::{ExampleEncoder, Examples};
 use super::evaluation::{EvaluationReport, report};
 use super::features::Cache;
 use super::header::{Header, hex};
 use super::method::{Method, dtype_name};
-use super::plan::Sizes;
 use super::readout_export::has_bias;
 use super::replay::check_model;
 use super::resume::keep_tiles;
@@ -195,10 +194,9 @@ impl ReadoutTrainer {
         Ok(())
     }
 
-    /// The sizes of the training and held-out examples, in the order in which they are taken.
-    pub fn sizes(&self) -> Sizes {
-        let held_out = self.held_out.as_ref().map(|cache| &cache.examples);
-        Sizes::of(&self.train.examples, held_out, self.encoder.score())
+    /// The training examples and the held-out ones, in the order in which they are taken.
+    pub fn examples(&self) -> (&Examples, Option<&Examples>) {
+        (&self.train.examples, self.held_out.as_ref().map(|cache| &cache.examples))
     }
 
     /// Number of training rows.

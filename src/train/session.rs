@@ -46,6 +46,8 @@ pub struct Session {
     tokenizer: Option<Rc<Tokenizer>>,
     /// The tokens that end a text.
     ends: BTreeSet<u32>,
+    /// `generation_config.json`.
+    pub(super) generation: Option<Config>,
     chat: Result<ChatTemplate>,
     checkpoint: Checkpoint,
     /// The base model's checkpoint, while an adapter replaces tensors in it.
@@ -111,6 +113,7 @@ impl Session {
             model,
             tokenizer,
             ends,
+            generation,
             chat,
             checkpoint,
             base,
@@ -157,6 +160,7 @@ impl Session {
             model,
             tokenizer: None,
             ends: BTreeSet::new(),
+            generation: None,
             chat: Err(err!(ModelUnsupported, "{}: only its memory is planned", self.name)),
             checkpoint: self.checkpoint.clone(),
             base: None,

@@ -21,7 +21,7 @@ pub fn random_examples(spec: &ModelSpec, count: u32, length: u32) -> Vec<Example
                 (1..length).map(|i| Target { position: i - 1, label: ids[i as usize] }).collect()
             }
         };
-        Example { ids, targets }
+        Example { ids, targets, ..Example::default() }
     };
     (0..count).map(example).collect()
 }

@@ -148,11 +148,18 @@ impl Tuner {
         texts: &[String],
         options: &JsValue,
     ) -> Result<Vec<Classification>> {
+        if options::field(options, "textB").is_some() {
+            bail!(
+                InvalidArgument,
+                "textB: expected none for a list of texts, each of which is classified alone"
+            );
+        }
         let (encoder, _) = self.encoder(options)?;
         self.settle().await?;
         let length = length(self.max_length, self.session.model.spec());
         let texts: Vec<_> = texts.iter().map(|text| (text.as_str(), None)).collect();
-        let found = self.session.classify(&encoder, &texts, length).await?;
+        let examples = self.session.texts(&encoder, &texts, length)?;
+        let found = self.session.classify(&encoder, &examples).await?;
         let words = encoder.label_words();
         Ok(found.into_iter().map(|each| classification(words, each)).collect())
     }

@@ -11,7 +11,7 @@ use crate::text::chat::Conversation;
 use crate::text::dataset;
 use crate::text::rows::{Classified, Dataset, Rows};
 use crate::text::task::{self, Task};
-use crate::train::{Classifier, ExampleEncoder, Header, RandomModel, Session};
+use crate::train::{Classifier, Draw, ExampleEncoder, Header, RandomModel, Session, draw};
 
 /// A field of an object; `None` if it is absent, undefined or null.
 pub(super) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
@@ -302,4 +302,18 @@ pub(super) fn conversation(prompt: &JsValue) -> Result<Conversation> {
 pub(super) fn to_js(value: &impl Serialize) -> Result<JsValue> {
     let serializer = serde_wasm_bindgen::Serializer::json_compatible();
     value.serialize(&serializer).map_err(|e| err!(InvalidArgument, "a report could not be made: {e}"))
+}
+
+/// The rows to train on and the held-out rows: those that were given as `eval`, or those that `holdOut` takes from the data.
+pub(super) fn drawn(
+    config: &JsValue,
+    data: Dataset,
+    held_out: Option<Dataset>,
+) -> Result<(Dataset, Option<Dataset>)> {
+    let wanted: Draw = parse(config.clone(), "training options")?;
+    if held_out.is_some() && wanted.hold_out > 0 {
+        bail!(InvalidArgument, "holdOut holds out rows of data in place of eval: give only one of the two");
+    }
+    let (data, rest) = draw(data, wanted)?;
+    Ok((data, held_out.or(rest)))
 }

@@ -8,7 +8,7 @@ use super::options::{self, Progress, Prompting};
 use super::plan;
 use super::report::{Evaluated, Start, Step};
 use crate::error::{Result, bail, err};
-use crate::train::{Classifier, Draw, ExampleEncoder, Options, ReadoutTrainer, Trajectory, draw};
+use crate::train::{Classifier, ExampleEncoder, Options, ReadoutTrainer, Sizes, Trajectory};
 
 impl Tuner {
     /// Starts a run of method readout, on label words if there is a template. A run takes seconds, so a restored one also starts again.
@@ -19,8 +19,7 @@ impl Tuner {
             |name: &str, file: &str| prompting.data(&self.session, config, name, options::text(config, file));
         let data = read("data", "dataName")?.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
         let held_out = read("eval", "evalName")?;
-        let (data, rest) = draw(data, options::parse::<Draw>(config.clone(), "training options")?)?;
-        let held_out = held_out.or(rest);
+        let (data, held_out) = options::drawn(config, data, held_out)?;
         let folded = options::field(config, "crossValidate").is_some_and(|wanted| wanted.is_truthy());
         if folded && held_out.is_some() {
             bail!(
@@ -38,7 +37,9 @@ impl Tuner {
         };
         let settings = trainer.header().settings.clone();
         if self.max_gpu_bytes.is_some() {
-            plan::check(&self.session, &settings, &trainer.sizes(), self.max_gpu_bytes).await?;
+            let (examples, held_out) = trainer.examples();
+            let sizes = Sizes::of(examples, held_out, trainer.encoder().score());
+            plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
         }
         self.reset().await?;
         let fits = trainer.fits();

@@ -11,8 +11,8 @@ use crate::error::{Code, Result, bail, err};
 use crate::names::Named;
 use crate::text::rows::Dataset;
 use crate::train::{
-    Best, Diagnosis, Draw, Method, Options, ReadoutTrainer, Session, Settings, Sizes, Trainer, Trajectory,
-    draw, dtype_name, search,
+    Best, Diagnosis, Method, Options, ReadoutTrainer, Session, Settings, Sizes, Trainer, Trajectory,
+    dtype_name, search,
 };
 
 impl Tuner {
@@ -47,15 +47,7 @@ impl Tuner {
             |name: &str, file: &str| prompting.data(&self.session, config, name, options::text(config, file));
         let data = read("data", "dataName")?.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
         let held_out = read("eval", "evalName")?;
-        let wanted: Draw = options::parse(config.clone(), "training options")?;
-        if held_out.is_some() && wanted.hold_out > 0 {
-            bail!(
-                InvalidArgument,
-                "holdOut holds out rows of data in place of eval: give only one of the two"
-            );
-        }
-        let (data, rest) = draw(data, wanted)?;
-        let held_out = held_out.or(rest);
+        let (data, held_out) = options::drawn(config, data, held_out)?;
         if given.keep_best && held_out.is_none() {
             bail!(
                 InvalidArgument,

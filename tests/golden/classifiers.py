@@ -1,7 +1,8 @@
 """Write tests/golden/classifiers/: tiny random checkpoints *ForSequenceClassification, and the logits of transformers.
 
 Each folder has `config.json` with id2label, `model.safetensors`, `cases.json` with token ids, and `expected.safetensors` with `logits`,
-`[case, labels]`. The last cases end in the token that is declared as padding.
+`[case, labels]`. The last cases end in the token that is declared as padding. Models with several token types also have `pairs`: two
+texts with the ids and types of transformers' tokenizer, `pair_logits` and `pair_features`, the mean of the last hidden states.
 
     python tests/golden/classifiers.py          all of them
     python tests/golden/classifiers.py gptj     some of them
@@ -17,6 +18,7 @@ from safetensors.torch import save_file
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
+    BertTokenizer,
     CamembertConfig,
     CamembertForSequenceClassification,
     DistilBertConfig,
@@ -103,6 +105,29 @@ def models():
     yield "mpnet", MPNetForSequenceClassification(MPNetConfig(pad_token_id=1, **encoder))
 
 
+# BERT, and families that have its token types.
+TYPED = ("bert", "electra", "megatron-bert")
+PAIRS = [
+    ("the film is dull", "a happy story"),
+    ("good", "the film is dull and a happy story"),
+    ("a happy story about the film", "dull"),
+]
+
+
+def pairs(model):
+    tokenizer = BertTokenizer.from_pretrained(OUT.parent / "bert")
+    cases, logits, features = [], [], []
+    for text, text_b in PAIRS:
+        inputs = tokenizer(text, text_b, return_tensors="pt")
+        cases.append({
+            "text": text, "text_b": text_b, "ids": inputs["input_ids"][0].tolist(), "types": inputs["token_type_ids"][0].tolist(),
+        })  # fmt: skip
+        with torch.no_grad():
+            logits.append(model(**inputs).logits)
+            features.append(model.base_model(**inputs).last_hidden_state.mean(1))
+    return cases, {"pair_logits": torch.cat(logits), "pair_features": torch.cat(features)}
+
+
 def main():
     for seed, (name, model) in enumerate(models()):
         if sys.argv[1:] and name not in sys.argv[1:]:
@@ -114,10 +139,13 @@ def main():
         # Texts that end in tokens which causal classes take for padding, and one of these alone.
         padding = model.config.pad_token_id
         cases += [[*cases[1], padding], [*cases[2], padding, padding], [padding] * 3]
-        (folder / "cases.json").write_text(json.dumps({"ids": cases}) + "\n")
+        written, expected = {"ids": cases}, {}
+        if name in TYPED:
+            written["pairs"], expected = pairs(model.eval())
+        (folder / "cases.json").write_text(json.dumps(written) + "\n")
         with torch.no_grad():
             logits = torch.cat([model(input_ids=torch.tensor([ids])).logits for ids in cases])
-        save_file({"logits": logits.contiguous()}, folder / "expected.safetensors")
+        save_file({"logits": logits.contiguous(), **expected}, folder / "expected.safetensors")
         for file in folder.iterdir():
             file.chmod(0o644)
 

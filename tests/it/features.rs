@@ -30,7 +30,7 @@ async fn check(backend: Rc<dyn Backend>, name: &str) {
     let mut session = open(backend, folder).await;
     let cases: Vec<Vec<u32>> =
         serde_json::from_value(golden::json(folder, "cases.json")["ids"].clone()).unwrap();
-    let examples: Vec<Example> = cases.into_iter().map(|ids| Example { ids, targets: Vec::new() }).collect();
+    let examples: Vec<Example> = cases.into_iter().map(|ids| Example { ids, ..Example::default() }).collect();
     let batch = Batch::pack(&examples.iter().collect::<Vec<_>>());
     let (tokens, targets) = (batch.tokens() as u32, batch.sequences() as u32);
     let (model, workspace) = session.prepare(Extent { branches: 1, tokens, targets, labels: 0 }).unwrap();
@@ -70,7 +70,7 @@ device_test! {
     async fn a_sequence_without_tokens_has_no_features(backend: Rc<dyn Backend>) {
         let mut session = open(backend, ENCODER).await;
         let (model, workspace) = session.prepare(Extent { targets: 2, tokens: 3, ..Extent::least() }).unwrap();
-        let [empty, other] = [vec![], vec![7, 8, 9]].map(|ids| Example { ids, targets: Vec::new() });
+        let [empty, other] = [vec![], vec![7, 8, 9]].map(|ids| Example { ids, ..Example::default() });
         let error = model.features(workspace, &Batch::pack(&[&other, &empty]), Pooling::Mean).await.unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         assert!(error.message().contains("sequence 1"), "{error}");

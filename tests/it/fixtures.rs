@@ -33,7 +33,7 @@ pub(super) fn batch(case: &Value) -> (Vec<Example>, Vec<u32>) {
             let labels = numbers(&case["labels"]);
             let examples = sequences.zip(labels).map(|(ids, label)| {
                 let mask = ids.iter().position(|id| u64::from(*id) == mask.as_u64().unwrap()).unwrap();
-                Example { targets: vec![Target { position: mask as u32, label }], ids }
+                Example { targets: vec![Target { position: mask as u32, label }], ids, ..Example::default() }
             });
             (examples.collect(), numbers(&case["label_ids"]))
         }
@@ -43,7 +43,7 @@ pub(super) fn batch(case: &Value) -> (Vec<Example>, Vec<u32>) {
 
 fn next_tokens(ids: Vec<u32>) -> Example {
     let target = |i: usize| Target { position: i as u32 - 1, label: ids[i] };
-    Example { targets: (1..ids.len()).map(target).collect(), ids }
+    Example { targets: (1..ids.len()).map(target).collect(), ids, ..Example::default() }
 }
 
 /// Losses of the branches of an estimator at a step.

@@ -15,6 +15,7 @@ mod cli;
 mod cli_commands;
 mod cli_readout;
 mod cli_runs;
+mod cli_said;
 mod cpu;
 mod device;
 mod directions;

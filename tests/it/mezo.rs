@@ -195,7 +195,7 @@ device_test! {
         let sequences: Vec<Vec<u32>> = serde_json::from_value(run["sequences"].clone()).unwrap();
         let examples = sequences.into_iter().map(|ids| {
             let target = |i: usize| Target { position: i as u32 - 1, label: ids[i] };
-            Example { targets: (1..ids.len()).map(target).collect(), ids: ids.clone() }
+            Example { targets: (1..ids.len()).map(target).collect(), ids: ids.clone(), ..Example::default() }
         });
         let examples = Examples::new(examples.collect(), 0);
         let mut trainer =

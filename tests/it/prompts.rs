@@ -159,17 +159,16 @@ fn tokens_that_the_model_lacks_matter_only_where_they_are_used() {
 #[test]
 fn a_second_text_that_the_template_does_not_read_is_refused() {
     let dir = golden::dir("bert");
-    let mut session = block_on(Session::open(Host::open(), &dir, DType::F32, &mut |_| Ok(()))).unwrap();
+    let session = block_on(Session::open(Host::open(), &dir, DType::F32, &mut |_| Ok(()))).unwrap();
     let labels = ["great".to_owned(), "terrible".to_owned()];
     for (template, reads) in [("{text} {text_b} [MASK]", true), ("{text} [MASK]", false)] {
         let encoder = ExampleEncoder::new(&session, Some(template), &labels).unwrap();
-        let found =
-            block_on(session.classify(&encoder, &[("a", None), ("a", Some("b"))][usize::from(reads)..], 32));
+        let found = session.texts(&encoder, &[("a", None), ("a", Some("b"))][usize::from(reads)..], 32);
         assert_eq!(found.is_ok(), reads, "{template}");
         if let Err(error) = found {
             assert!(error.code() == Code::InvalidArgument && error.message().contains("{text_b}"), "{error}");
         }
-        assert_eq!(block_on(session.classify(&encoder, &[("a", None)], 32)).is_ok(), !reads);
+        assert_eq!(session.texts(&encoder, &[("a", None)], 32).is_ok(), !reads);
     }
 }
 

@@ -15,7 +15,7 @@ use pocketllm::text::dataset;
 use pocketllm::text::rows::Dataset;
 use pocketllm::train::{
     Classifier, ExampleEncoder, MethodKind, MethodOptions, Options, ReadoutReport, ReadoutTrainer, Session,
-    Trajectory, replay,
+    Sizes, Trajectory, replay,
 };
 
 /// A sentence encoder without a language-model head, with the tokenizer of the golden BERT.
@@ -119,7 +119,8 @@ device_test! {
 
             // So are the probabilities of single texts.
             let texts = [("this is one very happy film!", None), ("dull", Some("boring"))];
-            let found = session.classify(&stored, &texts, 32).await.unwrap();
+            let examples = session.texts(&stored, &texts, 32).unwrap();
+            let found = session.classify(&stored, &examples).await.unwrap();
             assert!(found.iter().all(|p| p.len() == 2 && (p[0] + p[1] - 1.0).abs() < 1e-12), "{found:?}");
         }
     }
@@ -166,7 +167,9 @@ device_test! { own
         let described = Session::describe(limits, &encoder(), DType::F32).await.unwrap();
         let settings = options(None).resolve(described.model.spec(), None).unwrap();
         let mut run = ReadoutTrainer::new(&described, settings.clone(), &train_rows(), None).unwrap();
-        let plan = described.plan(&settings, DType::F32, &run.sizes()).await.unwrap();
+        let (examples, held_out) = run.examples();
+        let sizes = Sizes::of(examples, held_out, run.encoder().score());
+        let plan = described.plan(&settings, DType::F32, &sizes).await.unwrap();
         let mut session = described.load(backend.clone(), &mut |_| Ok(())).await.unwrap();
         finish(&mut run, &mut session).await;
         let seen = backend.memory().peak;

@@ -56,7 +56,7 @@ async fn check(backend: Rc<dyn Backend>, name: &str, pooling: Pooling, class: Op
         Session::open(backend.clone(), &golden::dir(name), DType::F32, &mut |_| Ok(())).await.unwrap();
     let cases: Vec<Vec<u32>> =
         serde_json::from_value(golden::json(name, "cases.json")["ids"].clone()).unwrap();
-    let examples: Vec<Example> = cases.into_iter().map(|ids| Example { ids, targets: Vec::new() }).collect();
+    let examples: Vec<Example> = cases.into_iter().map(|ids| Example { ids, ..Example::default() }).collect();
     let batch = Batch::pack(&examples.iter().collect::<Vec<_>>());
     let biased = !matches!(name, "llama" | "qwen3" | "gemma3");
     let classifier = classifier(&session, pooling, biased);

@@ -29,6 +29,7 @@ fn example() -> impl Strategy<Value = Example> {
             .zip(&tokens)
             .filter_map(|(position, (_, label))| label.map(|label| Target { position, label }))
             .collect(),
+        ..Example::default()
     })
 }
 

@@ -215,7 +215,8 @@ device_test! {
             let again = session.evaluate(&stored, &again, &mut || Ok(())).await.unwrap();
             assert_eq!(again.accuracy, last.accuracy);
             assert!((again.loss - last.loss).abs() < 1e-5, "{} and {}", again.loss, last.loss);
-            let found = session.classify(&stored, &[("one very happy film", None)], 32).await.unwrap();
+            let examples = session.texts(&stored, &[("one very happy film", None)], 32).unwrap();
+            let found = session.classify(&stored, &examples).await.unwrap();
             assert!((found[0][0] + found[0][1] - 1.0).abs() < 1e-12, "{found:?}");
 
             // The exported model scores the label words as the head does, without any readout.

@@ -325,6 +325,7 @@ describe('the trained model', () => {
     expect(await tuner.classifyAll(texts)).toEqual([await tuner.classify(texts[0] ?? ''), await tuner.classify(texts[1] ?? '')]);
     expect([await tuner.tokenLengths(texts), await tuner.unknownTokens(texts)]).toEqual([[3, 4], [0, 0]]);
     expect(await tuner.classifyAll([])).toEqual([]);
+    expect(await failure(tuner.classifyAll(texts, { textB: 'a' }))).toMatchObject({ code: 'invalid-argument', message: expect.stringContaining('classifyAll: textB') });
     for (const call of ['classifyAll', 'tokenLengths', 'unknownTokens'] as const) {
       expect(await failure(tuner[call]('a text' as never))).toMatchObject({ code: 'invalid-argument', message: `${call}: texts must be an array of strings, found "a text"` });
       expect(await failure(tuner[call](['a', 7] as never))).toMatchObject({ code: 'invalid-argument', message: `${call}: texts must be an array of strings, found 7 at 1` });

@@ -14,8 +14,17 @@ use crate::format::source::ByteSource;
 /// Maximum number of factors, more than a head has pairs of rotary columns.
 const MOST_FACTORS: u64 = 1 << 16;
 
+/// The field with the factor that llama.cpp multiplies cos and sin with, for all types of scaling.
+const ATTENTION_FACTOR: &str = "rope.scaling.attn_factor";
+
 /// The scaling that the metadata describes, if any.
 pub(super) fn from_metadata(parameters: &Hyperparameters<'_>) -> Result<Option<Json>> {
+    expect_one(parameters, &[ATTENTION_FACTOR])?;
+    scaling(parameters)
+}
+
+/// The scaling that the metadata describes, apart from the factor of cos and sin.
+fn scaling(parameters: &Hyperparameters<'_>) -> Result<Option<Json>> {
     let factor = match parameters.opt_f32("rope.scaling.factor")? {
         Some(factor) => factor,
         None => parameters.opt_f32("rope.scale_linear")?.unwrap_or(1.0),
@@ -38,7 +47,7 @@ pub(super) fn from_metadata(parameters: &Hyperparameters<'_>) -> Result<Option<J
 /// The factor that the metadata divides all frequencies by, in addition to the divisors in the tensor `divisors`. llama.cpp applies
 /// both.
 fn common_divisor(parameters: &Hyperparameters<'_>, divisors: &str) -> Result<f32> {
-    let Some(scaling) = from_metadata(parameters)? else { return Ok(1.0) };
+    let Some(scaling) = scaling(parameters)? else { return Ok(1.0) };
     if scaling["rope_type"] != "linear" {
         bail!(
             ModelUnsupported,
@@ -51,9 +60,9 @@ fn common_divisor(parameters: &Hyperparameters<'_>, divisors: &str) -> Result<f3
     Ok(scaling["factor"].as_f64().unwrap_or(1.0) as f32)
 }
 
-/// YaRN. Changes that llama.cpp allows beyond Hugging Face's fields are rejected.
-fn yarn(parameters: &Hyperparameters<'_>, factor: f32) -> Result<Json> {
-    for key in ["rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_ext_factor"] {
+/// Rejects a factor other than 1 in a field whose factor is not applied.
+fn expect_one(parameters: &Hyperparameters<'_>, keys: &[&str]) -> Result<()> {
+    for key in keys {
         if let Some(found) = parameters.opt_f32(key)?
             && found != 1.0
         {
@@ -65,6 +74,15 @@ fn yarn(parameters: &Hyperparameters<'_>, factor: f32) -> Result<Json> {
             );
         }
     }
+    Ok(())
+}
+
+/// YaRN. Changes that llama.cpp allows beyond Hugging Face's fields are rejected.
+fn yarn(parameters: &Hyperparameters<'_>, factor: f32) -> Result<Json> {
+    expect_one(
+        parameters,
+        &[ATTENTION_FACTOR, "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_ext_factor"],
+    )?;
     let mut scaling = json!({ "rope_type": "yarn", "factor": factor });
     if let Some(original) = parameters.opt_u32("rope.scaling.original_context_length")? {
         scaling["original_max_position_embeddings"] = json!(original);
@@ -113,7 +131,7 @@ pub(super) fn from_factors(
     let mut scaling = json!({
         "rope_type": "longrope", "short_factor": take("short"), "long_factor": take("long"),
     });
-    if let Some(attention) = parameters.opt_f32("rope.scaling.attn_factor")? {
+    if let Some(attention) = parameters.opt_f32(ATTENTION_FACTOR)? {
         scaling["attention_factor"] = json!(attention);
     }
     Ok(scaling)
@@ -129,6 +147,7 @@ pub(super) async fn from_divisors(
     head_dim: u32,
     theta: f32,
 ) -> Result<Option<Json>> {
+    expect_one(parameters, &[ATTENTION_FACTOR])?;
     let file = file_of(parts, &tensor).to_owned();
     if tensor.elements() != u64::from(head_dim / 2) {
         bail!(

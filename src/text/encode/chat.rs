@@ -100,7 +100,9 @@ impl<'t> ChatEncoder<'t> {
         }
         targets.sort_unstable_by_key(|t| t.position);
         targets.dedup();
+        let whole = targets.len();
         targets.retain(|t| (t.position as usize) < self.max_len);
+        let truncated = targets.len() < whole;
         let Some(last) = targets.last() else {
             bail!(
                 DataInvalid,
@@ -109,6 +111,6 @@ impl<'t> ChatEncoder<'t> {
             );
         };
         let ids = pieces.iter().take(last.position as usize + 1).map(|p| p.id).collect();
-        Ok(Example { ids, targets })
+        Ok(Example { ids, targets, truncated, ..Example::default() })
     }
 }

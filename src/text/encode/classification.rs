@@ -60,20 +60,20 @@ impl<'t> ClassificationEncoder<'t> {
     pub fn encode(&self, row: &Classified) -> Result<Example> {
         let place = |e: crate::error::Error| e.at(format!("row {}", row.row));
         let label = self.labels.index_of(&row.label).map_err(place)?;
-        let (ids, position) = self.encode_text(&row.text, row.text_b.as_deref()).map_err(place)?;
-        Ok(Example { ids, targets: vec![Target { position, label }] })
+        self.prompt(&row.text, row.text_b.as_deref(), label).map_err(place)
     }
 
-    /// Encodes texts without a label, and returns the prompt's ids and the position to score.
+    /// The prompt of texts with the index of their label.
     ///
     /// # Errors
     /// The errors of [`ClassificationEncoder::encode`], without the row.
-    pub fn encode_text(&self, text: &str, text_b: Option<&str>) -> Result<(Vec<u32>, u32)> {
+    fn prompt(&self, text: &str, text_b: Option<&str>, label: u32) -> Result<Example> {
         let rendered = self.template.render_ranges(text, text_b)?;
         let mut pieces = match self.head {
             HeadKind::MaskedLm => self.tokenizer.pieces(&rendered.string, true)?,
             HeadKind::CausalLm => self.tokenizer.open_pieces(&rendered.string)?,
         };
+        let whole = pieces.len();
         self.shorten(&mut pieces, &rendered)?;
         let position = match self.head {
             HeadKind::MaskedLm => self.mask_position(&pieces)?,
@@ -82,7 +82,12 @@ impl<'t> ClassificationEncoder<'t> {
                 None => bail!(DataInvalid, "expected a prompt of at least one token, found none"),
             },
         };
-        Ok((pieces.iter().map(|p| p.id).collect(), index(position)))
+        Ok(Example {
+            ids: pieces.iter().map(|p| p.id).collect(),
+            targets: vec![Target { position: index(position), label }],
+            truncated: pieces.len() < whole,
+            ..Example::default()
+        })
     }
 
     /// Removes tokens of the texts until the prompt fits.

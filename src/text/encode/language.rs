@@ -83,7 +83,7 @@ impl<'t> CompletionEncoder<'t> {
         let targets =
             (first.max(1)..ids.len()).map(|p| Target { position: index(p - 1), label: ids[p] }).collect();
         ids.pop();
-        Ok(Example { ids, targets })
+        Ok(Example { ids, targets, truncated: excess > 0, ..Example::default() })
     }
 
     /// Encodes a prompt for generating up to `new_tokens` tokens. A prompt that is too long loses tokens as in
@@ -142,6 +142,7 @@ impl<'t> PlainEncoder<'t> {
             Example {
                 ids: stream[start..end].to_vec(),
                 targets: targets.map(|(p, &label)| Target { position: index(p), label }).collect(),
+                ..Example::default()
             }
         });
         Ok(windows.collect())

@@ -36,8 +36,12 @@ pub struct Target {
 pub struct Example {
     /// Token ids, including special tokens.
     pub ids: Vec<u32>,
+    /// The type of each token; empty if all are of type 0.
+    pub types: Vec<u32>,
     /// The positions to score.
     pub targets: Vec<Target>,
+    /// Whether tokens were removed so that the example fits.
+    pub truncated: bool,
 }
 
 impl Example {

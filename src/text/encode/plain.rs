@@ -1,7 +1,7 @@
 //! Encodes texts without a template, for a classifier on hidden states.
 
 use crate::error::{Result, bail};
-use crate::text::encode::HeadKind;
+use crate::text::encode::{Example, HeadKind};
 use crate::text::tokenizer::Tokenizer;
 
 /// Encodes a text, or a pair of texts, with the tokenizer's special tokens. For a bidirectional model, a pair is joined as the
@@ -28,11 +28,11 @@ impl<'t> TextEncoder<'t> {
         Ok(TextEncoder { tokenizer, head, max_len })
     }
 
-    /// The ids of a text or of a pair.
+    /// A text or a pair as an example without targets, with the types that the tokenizer gives its tokens.
     ///
     /// # Errors
     /// `data-invalid` if there is no text, or if it has no tokens.
-    pub fn encode(&self, text: &str, text_b: Option<&str>) -> Result<Vec<u32>> {
+    pub fn encode(&self, text: &str, text_b: Option<&str>) -> Result<Example> {
         if text.trim().is_empty() && text_b.is_none_or(|text_b| text_b.trim().is_empty()) {
             bail!(DataInvalid, "field `text`: expected a non-empty text, found an empty one");
         }
@@ -43,7 +43,7 @@ impl<'t> TextEncoder<'t> {
             }
             (HeadKind::CausalLm, None) => self.tokenizer.framed(text, None)?,
         };
-        let count = |of: usize| tokens.iter().filter(|(_, from)| *from == Some(of)).count();
+        let count = |of: usize| tokens.iter().filter(|token| token.of == Some(of)).count();
         let [first, second] = [count(0), count(1)];
         let Some(most) = self.max_len.checked_sub(tokens.len() - first - second).filter(|most| *most > 0)
         else {
@@ -52,17 +52,23 @@ impl<'t> TextEncoder<'t> {
         // The longer text loses tokens until both are equally long; then both do.
         let kept_first = first.min(most.saturating_sub(second).max(most.div_ceil(2)));
         let mut left = [kept_first, second.min(most - kept_first)];
-        let mut kept = Vec::with_capacity(self.max_len.min(tokens.len()));
-        for (id, from) in tokens {
-            match from.and_then(|of| left.get_mut(of)) {
+        let whole = tokens.len();
+        let mut kept = Example::default();
+        for token in tokens {
+            match token.of.and_then(|of| left.get_mut(of)) {
                 Some(0) => continue,
                 Some(left) => *left -= 1,
                 None => {}
             }
-            kept.push(id);
+            kept.ids.push(token.id);
+            kept.types.push(token.kind);
         }
-        if kept.is_empty() {
+        if kept.ids.is_empty() {
             bail!(DataInvalid, "field `text`: expected at least one token, found none");
+        }
+        kept.truncated = kept.ids.len() < whole;
+        if kept.types.iter().all(|kind| *kind == 0) {
+            kept.types.clear();
         }
         Ok(kept)
     }

@@ -373,8 +373,8 @@ fn no_chat_template_exhausts_what_there_is() {
 fn texts_and_pairs_are_encoded_as_they_are() {
     let t = bert();
     let plain = |text: &str, text_b: Option<&str>, most: usize| {
-        let ids = TextEncoder::new(&t, HeadKind::MaskedLm, most)?.encode(text, text_b)?;
-        Ok::<_, crate::error::Error>(spell(&t, &ids))
+        let example = TextEncoder::new(&t, HeadKind::MaskedLm, most)?.encode(text, text_b)?;
+        Ok::<_, crate::error::Error>(spell(&t, &example.ids))
     };
     assert_eq!(plain("A good movie", None, 64).unwrap(), "[CLS] a good movie [SEP]");
     assert_eq!(plain("good", Some("a movie"), 64).unwrap(), "[CLS] good [SEP] a movie [SEP]");
@@ -394,5 +394,5 @@ fn texts_and_pairs_are_encoded_as_they_are() {
     // For a causal model, a pair is on two lines.
     let t = gpt(false, false);
     let encoder = TextEncoder::new(&t, HeadKind::CausalLm, 64).unwrap();
-    assert_eq!(encoder.encode("good", Some("movie")).unwrap(), t.encode("good\nmovie", true).unwrap());
+    assert_eq!(encoder.encode("good", Some("movie")).unwrap().ids, t.encode("good\nmovie", true).unwrap());
 }

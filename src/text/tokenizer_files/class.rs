@@ -220,6 +220,14 @@ pub(super) fn of_tokenizer_json(class: Option<&str>, model_type: Option<&str>) -
     }
 }
 
+/// Whether the class, or the one that follows from the model's type, returns the types of tokens (`model_input_names`).
+pub(super) fn returns_types(class: Option<&str>, model_type: Option<&str>) -> bool {
+    // transformers 5 has a class of its own for DistilBERT, which has no types.
+    let untyped = class.is_some_and(|class| class.starts_with("DistilBert"));
+    let rule = of_tokenizer_json(class, model_type);
+    rule.is_some_and(|rule| matches!(rule.class, Class::Bert | Class::DebertaV2)) && !untyped
+}
+
 impl Rule {
     /// The token of a role.
     pub(super) fn role(&self, declared: &Declared, role: &str) -> Option<AddedToken> {

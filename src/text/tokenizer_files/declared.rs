@@ -125,6 +125,12 @@ impl Declared {
         self.config.get("tokenizer_class")?.as_str()
     }
 
+    /// Whether the inputs that the configuration lists for the model include the types of tokens. `None` if it lists none.
+    pub(super) fn returns_types(&self) -> Option<bool> {
+        let inputs = self.config.get("model_input_names")?.as_array()?;
+        Some(inputs.iter().any(|input| input == "token_type_ids"))
+    }
+
     /// Whether the configuration has a setting, even if it is null.
     pub(super) fn has(&self, key: &str) -> bool {
         self.config.contains_key(key)

@@ -94,6 +94,16 @@ pub(super) fn complete(
     Ok((spelling("mask_token"), spelling("eos_token")))
 }
 
+/// Whether transformers' class of the tokenizer gives a model the types of tokens.
+///
+/// # Errors
+/// `file-corrupt`, naming the file and the field.
+pub(super) fn returns_types(of: TokenizerFiles<'_>) -> Result<bool> {
+    let declared = Declared::read(of.files)?;
+    let class = declared.class().or(of.class);
+    Ok(declared.returns_types().unwrap_or_else(|| class::returns_types(class, of.model_type)))
+}
+
 /// The special tokens of a directory by role, for a chat template. Roles that no file specifies have the class's default.
 ///
 /// # Errors

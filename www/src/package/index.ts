@@ -18,6 +18,7 @@ import { abortedError, PocketError } from './errors.js';
 import { fromAddress, fromId, HUB, idOf } from './model-id.js';
 import {
   adapterFiles,
+  classifyAllConfig,
   classifyConfig,
   createConfig,
   evaluateConfig,
@@ -267,7 +268,7 @@ export class FineTuner {
 
   /** Classifies many texts, several in one pass. Long lists are best given in parts, so that their progress can be shown. */
   async classifyAll(texts: readonly string[], options: ClassifyOptions = {}): Promise<Classification[]> {
-    const { list, config, signal } = reading('classifyAll', () => ({ list: textList('classifyAll', texts), config: classifyConfig('', options), signal: options.signal }));
+    const { list, config, signal } = reading('classifyAll', () => ({ list: textList('classifyAll', texts), config: classifyAllConfig(options), signal: options.signal }));
     return this.#endpoint.call('classifyAll', [list, config], this.#hooks(signal));
   }
 

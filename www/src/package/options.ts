@@ -268,6 +268,11 @@ export function classifyConfig(text: string, options: ClassifyOptions): Classify
   return compact({ task, template, labels, textB });
 }
 
+export function classifyAllConfig(options: ClassifyOptions): ClassifyOptions {
+  if (options.textB !== undefined) throw invalid('classifyAll: textB is for classify, which takes a pair of texts; classifyAll takes single texts');
+  return classifyConfig('', options);
+}
+
 /** Checks a list of texts. */
 export function textList(call: string, texts: readonly string[]): readonly string[] {
   if (!Array.isArray(texts)) throw invalid(`${call}: texts must be an array of strings, found ${kind(texts)}`);

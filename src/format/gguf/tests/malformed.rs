@@ -90,6 +90,17 @@ fn what_is_not_supported_is_named() {
         .str("llama.rope.scaling.type", "yarn")
         .f32("llama.rope.scaling.attn_factor", 2.0)
         .refused(unsupported, &["llama.rope.scaling.attn_factor", "2"]);
+    // llama.cpp multiplies cos and sin with the factor, whatever the type is.
+    for kind in ["none", "linear"] {
+        tiny()
+            .str("llama.rope.scaling.type", kind)
+            .f32("llama.rope.scaling.attn_factor", 2.0)
+            .refused(unsupported, &["llama.rope.scaling.attn_factor", "2"]);
+    }
+    tiny()
+        .f32("llama.rope.scaling.attn_factor", 2.0)
+        .refused(unsupported, &["llama.rope.scaling.attn_factor", "2"]);
+    parse_bytes(tiny().f32("llama.rope.scaling.attn_factor", 1.0).build()).unwrap();
     // The architecture is checked before the tensor types.
     tiny()
         .str("general.architecture", "mamba")

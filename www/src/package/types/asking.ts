@@ -94,7 +94,7 @@ export interface EvaluateOptions extends Prompting {
 
 /** Options of {@link FineTuner.classify}. */
 export interface ClassifyOptions extends Prompting {
-  /** The second text, where the template has `{text_b}`. */
+  /** The second text, where the template has `{text_b}`, or the second text of a pair for a readout. `classifyAll` refuses it. */
   readonly textB?: string | undefined;
   /** Stops the call with a `PocketError` of code `aborted`. */
   readonly signal?: AbortSignal | undefined;
@@ -116,7 +116,10 @@ export interface Score {
   readonly probability: number;
 }
 
-/** Options of {@link FineTuner.generate}. */
+/**
+ * Options of {@link FineTuner.generate}. Of the model's `generation_config.json`, only `eos_token_id` is applied: not its temperature, and
+ * not settings such as `repetition_penalty`, `no_repeat_ngram_size` or `stop_strings`.
+ */
 export interface GenerateOptions {
   /** The maximum number of tokens to generate; 64 by default. */
   readonly maxTokens?: number | undefined;

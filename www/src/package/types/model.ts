@@ -225,6 +225,6 @@ export interface ModelSize {
 
 /**
  * What {@link FineTuner.export} can write. `adapter` requires a training by `lora` or `prefix`, or a loaded adapter; `directory`
- * requires another training, or none.
+ * requires another training, or none. A prefix for DistilBERT, ModernBERT or Megatron-BERT is not written, because transformers ignores it.
  */
 export type ExportKind = 'trajectory' | 'adapter' | 'model' | 'directory';
