@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::gguf_names::with_parts;
-use super::set::is_of_model;
-use super::{Listed, ModelDir, check_file_name, is_gguf};
+use super::{
+    CONFIG_FILE, INDEX_FILE, Listed, ModelDir, PICKLE_FILE, PICKLE_INDEX_FILE, WEIGHTS_FILE, check_file_name,
+    is_gguf, optional_files,
+};
 use crate::error::{Result, bail};
 use crate::format::source::{ByteSource, FileSource};
 use crate::future::LocalFuture;
@@ -91,6 +93,13 @@ impl ModelDir for FsDir {
         });
         Some(files.collect())
     }
+}
+
+/// Whether a model's file in a directory may have this name. The names of shards are in their index.
+fn is_of_model(name: &str) -> bool {
+    [CONFIG_FILE, WEIGHTS_FILE, INDEX_FILE, PICKLE_FILE, PICKLE_INDEX_FILE].contains(&name)
+        || optional_files().contains(&name)
+        || is_gguf(name)
 }
 
 #[cfg(all(test, unix))]

@@ -153,13 +153,6 @@ pub(crate) fn optional_files() -> Vec<&'static str> {
     before.into_iter().chain(DECLARATION_FILES[1..].iter().copied()).chain(VOCABULARY_FILES).collect()
 }
 
-/// Whether a model's file in a directory may have this name. The names of shards are in their index.
-pub(super) fn is_of_model(name: &str) -> bool {
-    [CONFIG_FILE, WEIGHTS_FILE, INDEX_FILE, PICKLE_FILE, PICKLE_INDEX_FILE].contains(&name)
-        || optional_files().contains(&name)
-        || is_gguf(name)
-}
-
 /// The names to request first from a server that cannot be listed.
 pub fn first_names() -> Vec<&'static str> {
     let first = [CONFIG_FILE, WEIGHTS_FILE].into_iter().chain(optional_files());
