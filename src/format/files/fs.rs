@@ -102,11 +102,12 @@ fn is_of_model(name: &str) -> bool {
         || is_gguf(name)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)] // the tests make links
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use super::FsDir;
+    use super::*;
     use crate::error::Code;
     use crate::format::model_files::ModelFiles;
 
