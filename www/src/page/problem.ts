@@ -71,7 +71,8 @@ export function isAbort(error: unknown): boolean {
 
 /** Says if this browser has to use the processor, and what that means. */
 export async function checkSupport(place: HTMLElement): Promise<void> {
-  if (await hasWebGpu()) return;
+  // It is said once.
+  if (!place.hidden || (await hasWebGpu())) return;
   const secure = globalThis.isSecureContext;
   const advice = secure ? t.problem['webgpu-unavailable'].advice : t.problem.insecure;
   place.replaceChildren(
