@@ -1,4 +1,4 @@
-// Attention: output[b, t, h] = softmax(softcap(scale * q k^T) + bias) v over the keys that token t attends to. These are a half-open span
+// Attention: output[b, t, h] = softmax(softcap(scale * q k^T) + distances) v over the keys that token t attends to. These are a half-open span
 // of rows, given as data: its sequence (bidirectional), its sequence up to itself (causal), or a cache up to its position. If there
 // is a prefix, every token also attends to its rows: the keys and values of an adapter, before the span. If attention has a window,
 // these rows count as part of it. The softmax is online: it keeps a running maximum and sum over tiles of keys, and rescales the
@@ -70,10 +70,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         // After this, the weights of the previous tile are no longer in use.
         workgroupBarrier();
-        weights[own * 8u + lane] = masked(biased(scaled_scores(scores[0]), branch, head, tokens.xxxx, keys), keys, tokens.x, in_prefix);
-        weights[own * 8u + 8u + lane] = masked(biased(scaled_scores(scores[1]), branch, head, tokens.yyyy, keys), keys, tokens.y, in_prefix);
-        weights[own * 8u + 16u + lane] = masked(biased(scaled_scores(scores[2]), branch, head, tokens.zzzz, keys), keys, tokens.z, in_prefix);
-        weights[own * 8u + 24u + lane] = masked(biased(scaled_scores(scores[3]), branch, head, tokens.wwww, keys), keys, tokens.w, in_prefix);
+        weights[own * 8u + lane] = masked(with_distances(scaled_scores(scores[0]), branch, head, tokens.xxxx, keys), keys, tokens.x, in_prefix);
+        weights[own * 8u + 8u + lane] = masked(with_distances(scaled_scores(scores[1]), branch, head, tokens.yyyy, keys), keys, tokens.y, in_prefix);
+        weights[own * 8u + 16u + lane] = masked(with_distances(scaled_scores(scores[2]), branch, head, tokens.zzzz, keys), keys, tokens.z, in_prefix);
+        weights[own * 8u + 24u + lane] = masked(with_distances(scaled_scores(scores[3]), branch, head, tokens.wwww, keys), keys, tokens.w, in_prefix);
         workgroupBarrier();
         if (local < TILE) {
             var larger = maximum;

@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 let k = load_four(in_prefix, k_at, c);
                 products += load_query(q_at, c) * k;
             }
-            let all = biased(scaled_scores(products), branch, head, group.xxxx, keys);
+            let all = with_distances(scaled_scores(products), branch, head, group.xxxx, keys);
             scores = select(scores, all, keys < vec4<u32>(end));
         }
         let own_max = max(max(scores.x, scores.y), max(scores.z, scores.w));

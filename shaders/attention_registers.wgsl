@@ -46,18 +46,18 @@ struct Place {
     token: u32, // the first one
 }
 
-fn with_bias(products: vec4<f32>, place: Place, key: u32) -> vec4<f32> {
-    return biased(scaled_scores(products), place.branch, place.head, place.token + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(key));
+fn distant(products: vec4<f32>, place: Place, key: u32) -> vec4<f32> {
+    return with_distances(scaled_scores(products), place.branch, place.head, place.token + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(key));
 }
 
 fn seen(scores: mat4x4<f32>, place: Place, key: u32, first: vec4<u32>, end: vec4<u32>) -> mat4x4<f32> {
     let lowest = vec4<f32>(LOWEST);
     let keys = key + vec4<u32>(0u, 1u, 2u, 3u);
     return mat4x4<f32>(
-        select(lowest, with_bias(scores[0], place, keys.x), (keys.xxxx >= first) & (keys.xxxx < end)),
-        select(lowest, with_bias(scores[1], place, keys.y), (keys.yyyy >= first) & (keys.yyyy < end)),
-        select(lowest, with_bias(scores[2], place, keys.z), (keys.zzzz >= first) & (keys.zzzz < end)),
-        select(lowest, with_bias(scores[3], place, keys.w), (keys.wwww >= first) & (keys.wwww < end)),
+        select(lowest, distant(scores[0], place, keys.x), (keys.xxxx >= first) & (keys.xxxx < end)),
+        select(lowest, distant(scores[1], place, keys.y), (keys.yyyy >= first) & (keys.yyyy < end)),
+        select(lowest, distant(scores[2], place, keys.z), (keys.zzzz >= first) & (keys.zzzz < end)),
+        select(lowest, distant(scores[3], place, keys.w), (keys.wwww >= first) & (keys.wwww < end)),
     );
 }
 

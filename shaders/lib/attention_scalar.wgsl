@@ -25,6 +25,19 @@ fn load_key_value(in_prefix: bool, first: u32, chunk: u32) -> vec4<f32> {
     return value;
 }
 
+fn load_distance(first: u32, chunk: u32) -> vec4<f32> {
+    let i = first + chunk * 4u;
+    var value = vec4<f32>(distances[i], 0.0, 0.0, 0.0);
+    if (chunk * 4u + 1u < HEAD_DIM) { value.y = distances[i + 1u]; }
+    if (chunk * 4u + 2u < HEAD_DIM) { value.z = distances[i + 2u]; }
+    if (chunk * 4u + 3u < HEAD_DIM) { value.w = distances[i + 3u]; }
+    return value;
+}
+
+fn load_bias(i: u32) -> f32 {
+    return distances[i];
+}
+
 fn store_output(first: u32, chunk: u32, value: vec4<f32>) {
     let i = first + chunk * 4u;
     output[i] = value.x;

@@ -11,6 +11,14 @@ fn load_key_value(in_prefix: bool, first: u32, chunk: u32) -> vec4<f32> {
     return key_value[first / 4u + chunk];
 }
 
+fn load_distance(first: u32, chunk: u32) -> vec4<f32> {
+    return distances[first / 4u + chunk];
+}
+
+fn load_bias(i: u32) -> f32 {
+    return distances[i / 4u][i % 4u];
+}
+
 fn store_output(first: u32, chunk: u32, value: vec4<f32>) {
     output[first / 4u + chunk] = value;
 }

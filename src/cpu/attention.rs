@@ -10,9 +10,9 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::threads::chunks;
-use super::vector::{exp, largest, sum};
+use super::vector::{dot, exp, largest, sum};
 use crate::error::Result;
-use crate::kernel::attention::Params;
+use crate::kernel::attention::{Params, Relative};
 use crate::reference::{self, Call};
 
 /// Number of keys that are interleaved.
@@ -48,7 +48,7 @@ impl Rows<'_> {
     }
 }
 
-/// `output[b, t, h] = softmax(softcap(scale * q k^T) + bias) v` over the rows of the prefix and the keys in the token's span.
+/// `output[b, t, h] = softmax(softcap(scale * q k^T) + distances) v` over the rows of the prefix and the keys in the token's span.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     if params.tokens <= FEW_TOKENS {
@@ -59,7 +59,8 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let key_value = &call.input::<f32>(1)?[..];
     let spans = &call.input::<[u32; 2]>(2)?[..];
     let prefix = &call.input::<f32>(3)?[..];
-    let bias = &call.input::<f32>(4)?[..];
+    let distances = &call.input::<f32>(4)?[..];
+    let relative = Relative::of(call.constant("RELATIVE"));
     let mut output = call.output::<f32>(5)?;
     let [tokens, heads, kv_heads] = [params.tokens, params.heads, params.kv_heads].map(|n| n as usize);
     let sharing = heads / kv_heads;
@@ -116,7 +117,15 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
                         spans: &spans[..group],
                         scale: params.scale,
                         softcap: params.softcap,
-                        bias: Bias::of(&params, bias, branch, head, first),
+                        distances: Distances {
+                            params: &params,
+                            relative,
+                            values: distances,
+                            branch,
+                            head,
+                            first,
+                            keys: k,
+                        },
                         weights: &mut weights,
                         output: &mut of_group[head * dim..],
                         output_stride: width,
@@ -129,28 +138,42 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The biases of one head for the distances of keys from queries, if there are any.
+/// What one head adds to scores for the distances of keys from queries, if there are relative positions.
 #[derive(Clone, Copy)]
-struct Bias<'a> {
+struct Distances<'a> {
     params: &'a Params,
-    /// `[distance, head]`, from the head's first element on.
-    of_head: &'a [f32],
+    relative: Relative,
+    /// `[branch, distance]`: the biases of the heads, or the queries and then the keys of the heads.
+    values: &'a [f32],
+    branch: usize,
+    head: usize,
     /// The first token that is computed.
     first: usize,
+    keys: Rows<'a>,
 }
 
-impl<'a> Bias<'a> {
-    fn of(params: &'a Params, bias: &'a [f32], branch: usize, head: usize, first: usize) -> Bias<'a> {
-        let start = branch * params.distances() * params.heads as usize + head;
-        Bias { params, of_head: if params.reach == 0 { &[] } else { &bias[start..] }, first }
-    }
-
+impl Distances<'_> {
     /// Adds to the scores of a token with consecutive keys from `key` on.
-    fn add_to(&self, scores: &mut [f32], token: usize, key: usize) {
-        if self.params.reach > 0 {
-            let column = self.of_head.iter().step_by(self.params.heads as usize);
-            let seen = column.skip(self.params.distance(self.first + token, key));
-            scores.iter_mut().zip(seen).for_each(|(score, bias)| *score += bias);
+    #[inline(always)]
+    fn add_to(&self, scores: &mut [f32], query: &[f32], token: usize, key: usize) {
+        let (heads, dim) = (self.params.heads as usize, query.len());
+        let width = match self.relative {
+            Relative::None => return,
+            Relative::Bias => heads,
+            Relative::Disentangled => 2 * heads * dim,
+        };
+        let first = self.branch * self.params.distances() + self.params.distance(self.first + token, key);
+        let rows = self.values[first * width..].chunks_exact(width);
+        for (i, (score, row)) in scores.iter_mut().zip(rows).enumerate() {
+            *score += match self.relative {
+                Relative::Disentangled => {
+                    let [of_query, of_key] = [0, heads].map(|part| &row[(part + self.head) * dim..][..dim]);
+                    let column = self.head / (heads / self.params.kv_heads as usize) * dim;
+                    let key = self.keys.at(self.keys.prefix_rows + key + i, column, dim);
+                    self.params.scale * (dot(query, of_key) + dot(key, of_query))
+                }
+                _ => row[self.head],
+            };
         }
     }
 }
@@ -171,7 +194,7 @@ struct Head<'a> {
     spans: &'a [[u32; 2]],
     scale: f32,
     softcap: f32,
-    bias: Bias<'a>,
+    distances: Distances<'a>,
     /// Scratch `[token, row]`.
     weights: &'a mut Vec<f32>,
     output: &'a mut [f32],
@@ -240,7 +263,8 @@ impl Head<'_> {
                 let cap = self.softcap;
                 seen.iter_mut().for_each(|score| *score = cap * (*score / cap).tanh());
             }
-            self.bias.add_to(seen, token, span[0] as usize);
+            let query = &self.query[token * self.query_stride..][..self.dim];
+            self.distances.add_to(seen, query, token, span[0] as usize);
             let largest = largest(seen);
             seen.iter_mut().for_each(|score| *score = exp(*score - largest));
             let sum = sum(seen, |weight| weight);

@@ -73,6 +73,22 @@ pub(super) fn sum(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     sums.iter().sum()
 }
 
+/// The sum of the products of two arrays' elements.
+#[inline(always)]
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; LANES];
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    for ((sum, a), b) in sums.iter_mut().zip(rest_a).zip(rest_b) {
+        *sum += a * b;
+    }
+    sums.iter().sum()
+}
+
 /// The largest element, or negative infinity. NaNs are ignored.
 #[inline(always)]
 pub(super) fn largest(values: &[f32]) -> f32 {

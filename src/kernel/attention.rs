@@ -41,18 +41,18 @@ super::uniform! {
         /// Number of keys that a token sees at most, those of the prefix included; 0 if there is no limit. The spans already obey it;
         /// it limits the rows of the prefix.
         pub window: u32,
-        /// Distances of a key from a query have a bias if they are less than this in both directions; 0 without a bias.
+        /// Distances of a key from a query have values if they are less than this in both directions; 0 without relative positions.
         pub reach: u32,
     }
 }
 
 impl Params {
-    /// Number of distances that have a bias.
+    /// Number of distances that have values.
     pub(crate) fn distances(&self) -> usize {
         (2 * self.reach as usize).saturating_sub(1)
     }
 
-    /// The row of the bias for the distance of a key from a token.
+    /// The row of the values for the distance of a key from a token.
     pub(crate) fn distance(&self, token: usize, key: usize) -> usize {
         (key + self.reach as usize - 1).saturating_sub(token)
     }
@@ -67,17 +67,47 @@ impl Params {
     }
 }
 
-/// Variants with head sizes of every kind, with and without a prefix and a softcap, and with a bias.
+/// How scores depend on the distance of a key from its query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Relative {
+    /// They do not.
+    #[default]
+    None,
+    /// Each head adds a bias.
+    Bias,
+    /// Disentangled attention (He et al. 2020, arXiv 2006.03654): the score is scale * (q k + q k' + q' k), where q' and k' are the
+    /// distance's query and key.
+    Disentangled,
+}
+
+/// The parts of attention that a model or an adapter may have.
+#[derive(Clone, Copy, Debug, Default)]
+struct Extras {
+    prefixed: bool,
+    capped: bool,
+    relative: Relative,
+}
+
+/// Variants with head sizes of every kind, with and without a prefix and a softcap, and with relative positions of each kind.
 pub fn variants() -> Vec<Variant> {
     let head_dims =
         [("attention_vec4", 64), ("attention_vec4", 256), ("attention_scalar", 1), ("attention_scalar", 65)];
-    let of = |kernel: &'static Kernel| {
+    let of = |(kernel, relative, prefixed, capped): (&'static Kernel, _, _, _)| {
         let most = if kernel.name == REGISTERS.name { MOST_IN_REGISTERS } else { MAX_HEAD_DIM };
-        let head_dims = head_dims.map(|(access, head_dim)| (access, head_dim.min(most)));
-        [[false; 3], [true, false, false], [false, true, false], [true, true, false], [false, false, true]]
-            .map(|extras| head_dims.map(|(access, size)| variant(kernel, access, size, extras)))
+        let extras = Extras { prefixed, capped, relative };
+        head_dims.map(|(access, head_dim)| variant(kernel, access, head_dim.min(most), extras))
     };
-    [&KERNEL, &REGISTERS, &DECODE].into_iter().flat_map(of).flatten().collect()
+    let kernels = [&KERNEL, &REGISTERS, &DECODE].into_iter().flat_map(|kernel| {
+        [
+            (kernel, Relative::None, false, false),
+            (kernel, Relative::None, true, false),
+            (kernel, Relative::None, false, true),
+            (kernel, Relative::None, true, true),
+            (kernel, Relative::Bias, false, false),
+        ]
+    });
+    let disentangled = [&KERNEL, &DECODE].map(|kernel| (kernel, Relative::Disentangled, false, false));
+    kernels.chain(disentangled).flat_map(of).collect()
 }
 
 /// The tensors. `query` and `key_value` may be the same fused projection.
@@ -91,8 +121,9 @@ pub struct Tensors<'a> {
     pub spans: &'a Buffer,
     /// `[branch, prefix_stride]` f32: an adapter's tensors, packed. Any buffer if there is no prefix.
     pub prefix: &'a Buffer,
-    /// `[branch, 2 reach - 1, heads]` f32: row `reach - 1 + key - query` is added to the scores. Any buffer if there is no bias.
-    pub bias: &'a Buffer,
+    /// f32, with the row `reach - 1 + key - query` for each distance: biases `[branch, 2 reach - 1, heads]`, or queries and then keys
+    /// `[branch, 2 reach - 1, 2 * heads * head_dim]`. Any buffer without relative positions.
+    pub distances: &'a Buffer,
     /// `[branch, token, heads * head_dim]` f32, written.
     pub output: &'a Buffer,
 }
@@ -108,6 +139,8 @@ pub struct Shape {
     pub in_registers: bool,
     /// The total length of all spans, without the prefix.
     pub visible: u64,
+    /// How scores depend on distances.
+    pub relative: Relative,
 }
 
 /// Maximum columns of a head: a workgroup of 64 holds one head in chunks of 4 columns.
@@ -120,7 +153,7 @@ const MOST_IN_REGISTERS: u32 = 128;
 /// Maximum number of tokens for which one workgroup per token is faster than one per 32 tokens, most of which would be missing.
 const FEW_TOKENS: u32 = 4;
 
-/// `output[b, t, h] = softmax(softcap(scale * q k^T) + bias) v` over the rows of the prefix and the keys in the token's span.
+/// `output[b, t, h] = softmax(softcap(scale * q k^T) + distances) v` over the rows of the prefix and the keys in the token's span.
 ///
 /// # Errors
 /// `model-unsupported` if `head_dim` is 0 or above [`MAX_HEAD_DIM`], or if `kv_heads` does not divide `heads`.
@@ -140,32 +173,45 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
     };
     let (kernel, columns) = match params.tokens {
         0..=FEW_TOKENS => (&DECODE, params.tokens),
-        many if shape.in_registers && shape.head_dim <= MOST_IN_REGISTERS => (&REGISTERS, many.div_ceil(128)),
+        many if shape.in_registers && fits_registers(shape) => (&REGISTERS, many.div_ceil(128)),
         _ => (&KERNEL, params.tokens.div_ceil(32)),
     };
     let grid = [columns, heads, shape.branches];
-    let Tensors { query, key_value, spans, prefix, bias, output } = tensors;
-    let bindings = [query, key_value, spans, prefix, bias, output].map(Into::into).to_vec();
+    let Tensors { query, key_value, spans, prefix, distances, output } = tensors;
+    let bindings = [query, key_value, spans, prefix, distances, output].map(Into::into).to_vec();
     let visible = shape.visible + u64::from(params.tokens) * u64::from(params.prefix_rows);
     let [heads, kv_heads, size, branches] = [heads, kv_heads, shape.head_dim, shape.branches].map(u64::from);
     let rows = u64::from(params.kv_rows) + u64::from(params.prefix_rows);
+    // With disentangled attention, a score is the sum of three products.
+    let products = if shape.relative == Relative::Disentangled { 8 } else { 4 };
     let cost = Cost {
-        work: 4 * visible * heads * size * branches,
+        work: products * visible * heads * size * branches,
         bytes: 8 * branches * size * (heads * u64::from(params.tokens) + kv_heads * rows),
     };
-    let extras = [params.prefix_rows > 0, params.softcap > 0.0, params.reach > 0];
+    let extras =
+        Extras { prefixed: params.prefix_rows > 0, capped: params.softcap > 0.0, relative: shape.relative };
     let variant = variant(kernel, access, shape.head_dim, extras);
     recording.push(variant, &params, bindings, grid, cost);
     Ok(())
 }
 
-fn variant(
-    kernel: &'static Kernel,
-    access: &'static str,
-    head_dim: u32,
-    [prefixed, capped, biased]: [bool; 3],
-) -> Variant {
+/// Whether attention can keep its outputs in registers. Its code computes 32 vectors of scores in a row, in each of which the
+/// distances of disentangled attention need a loop, so that compilers would take minutes.
+fn fits_registers(shape: Shape) -> bool {
+    shape.head_dim <= MOST_IN_REGISTERS && shape.relative != Relative::Disentangled
+}
+
+fn variant(kernel: &'static Kernel, access: &'static str, head_dim: u32, extras: Extras) -> Variant {
+    let Extras { prefixed, capped, relative } = extras;
     let variant = Variant::from(kernel).provide("access", access).constant("HEAD_DIM", head_dim);
     let variant = variant.constant("PREFIXED", prefixed.into()).constant("CAPPED", capped.into());
-    variant.constant("BIASED", biased.into())
+    variant.constant("RELATIVE", relative as u32)
+}
+
+impl Relative {
+    /// The kind of a variant's constant.
+    pub(crate) fn of(constant: Option<u32>) -> Relative {
+        let kinds = [Relative::None, Relative::Bias, Relative::Disentangled];
+        constant.and_then(|kind| kinds.get(kind as usize).copied()).unwrap_or_default()
+    }
 }

@@ -144,8 +144,8 @@ impl Adapter {
                 if model.embedding.relative.is_some() {
                     bail!(
                         InvalidArgument,
-                        "the model's attention adds a bias for the distance of two tokens, which the keys of a prefix do not have; use LoRA \
-                         or train all weights"
+                        "the model's attention depends on the distance of two tokens, which the keys of a prefix do not have; use LoRA or \
+                         train all weights"
                     );
                 }
                 if model.has_convolutions() {

@@ -1,5 +1,6 @@
 //! Attention: from the input of a layer to the weighted values of every head. Shapes use the letters of [`super::forward`].
 
+use super::linear::Input;
 use super::pass::{Pass, Target};
 use super::spec::{Attention, Projection};
 use super::workspace::{ByHead, Rotation};
@@ -14,9 +15,24 @@ impl Pass<'_> {
         let (key, value) = (self.spec().q_width(), self.spec().q_width() + self.spec().kv_width());
         match (layer.projection, &ws.by_head) {
             (Projection::Parts, _) => {
-                for (linear, column) in [(&layer.query, 0), (&layer.key, key), (&layer.value, value)] {
-                    self.linear(linear, tokens, input, Target { column, ..Target::new(&ws.qkv, stride) })?;
+                // Disentangled attention has queries and keys of distances too, one beside the other.
+                let parts = [
+                    (&layer.query, 0, self.disentangled_input(0)),
+                    (&layer.key, key, self.disentangled_input(self.spec().q_width())),
+                    (&layer.value, value, None),
+                ];
+                for (linear, column, distances) in parts {
+                    self.keep_input(linear.weight, input, linear.width);
+                    let y = Target { column, ..Target::new(&ws.qkv, stride) };
+                    let inputs = [Some(Input { rows: tokens, x: input, y }), distances];
+                    self.linear_of_all(linear, &inputs.into_iter().flatten().collect::<Vec<_>>())?;
                 }
+            }
+            (_, _) if self.disentangled_input(0).is_some() => {
+                bail!(
+                    InvalidArgument,
+                    "disentangled attention needs separate layers for queries, keys and values"
+                );
             }
             (Projection::Together, _) => {
                 self.linear(&layer.fused(), tokens, input, Target::new(&ws.qkv, stride))?;
@@ -86,7 +102,7 @@ impl Pass<'_> {
         }
     }
 
-    /// ws.attended `[B, T, H D]` = softmax(softcap(scale * q k^T) + bias) v over the keys that each token sees: a prefix, cached tokens,
+    /// ws.attended `[B, T, H D]` = softmax(softcap(scale * q k^T) + distances) v over the keys that each token sees: a prefix, cached tokens,
     /// and its own sequence.
     pub(super) fn attend(&mut self, index: usize, layer: &Attention) -> Result<()> {
         let (spec, ws) = (self.spec(), self.ws);
@@ -137,22 +153,19 @@ impl Pass<'_> {
         let Some((_, spans)) = spans else {
             bail!(InvalidArgument, "the workspace has no spans for a window of {:?}", layer.window);
         };
-        // The same holds for the bias of distances.
-        let bias = match &ws.relative {
-            Some(relative) => {
-                params.reach = relative.reach;
-                &relative.bias
-            }
-            None => &ws.qkv,
-        };
+        // The same holds for the values of distances.
+        let (relative, distances, reach) =
+            self.distance_values().unwrap_or((attention::Relative::None, &ws.qkv, 0));
+        params.reach = reach;
         let shape = attention::Shape {
             branches: self.branches,
             head_dim: spec.head_dim,
             in_registers: self.plan.attention_in_registers(),
             visible: self.visible,
+            relative,
         };
         let tensors =
-            attention::Tensors { query: &ws.qkv, key_value, spans, prefix, bias, output: &ws.attended };
+            attention::Tensors { query: &ws.qkv, key_value, spans, prefix, distances, output: &ws.attended };
         attention::record(&mut self.r, tensors, shape, params)
     }
 }

@@ -24,10 +24,7 @@ impl<'a> Pass<'a> {
         // x is the residual stream, y is scratch. A norm of the residual stream swaps them.
         let (mut x, mut y) = (&ws.hidden, &ws.normed); // [B, T, C] both
         self.embed(x)?;
-        if let Some((relative, buffers)) = spec.embedding.relative.zip(ws.relative.as_ref()) {
-            let distances = 2 * buffers.reach - 1;
-            self.table_rows(relative.table, &buffers.buckets, distances, &buffers.bias, Rows::Scaled(1.0))?;
-        }
+        self.relative_positions()?;
         if let Some(norm) = spec.embedding.norm.filter(|_| !spec.embedding.projected_last) {
             let norm = &norm;
             self.norm(norm, tokens, x, y)?;

@@ -11,19 +11,37 @@ use crate::gpu::Buffer;
 use crate::kernel::panels::PANEL;
 use crate::kernel::{NO_BIAS, activation, dequantize, matmul};
 
+/// An input of a linear layer, and where its output goes.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a> {
+    /// Rows of each branch.
+    pub rows: u32,
+    /// `[B, rows, inputs]`.
+    pub x: &'a Buffer,
+    /// `[B, rows, outputs]`.
+    pub y: Target<'a>,
+}
+
 impl<'a> Pass<'a> {
-    /// `y = activation(W x + b)`, or `y += added * (W x + b)`, for `rows` rows of each branch; x `[B, rows, inputs]`. The weights
-    /// are materialized one block of W's rows at a time.
+    /// `y = activation(W x + b)`, or `y += added * (W x + b)`, for `rows` rows of each branch; x `[B, rows, inputs]`.
     ///
     /// # Errors
     /// `invalid-argument` only if a family's spec is wrong.
     pub(super) fn linear(&mut self, linear: &Linear, rows: u32, x: &Buffer, y: Target<'_>) -> Result<()> {
+        self.keep_input(linear.weight, x, linear.width);
+        self.linear_of_all(linear, &[Input { rows, x, y }])
+    }
+
+    /// The same for several inputs. The weights are materialized one block of W's rows at a time, and each block once for all inputs.
+    ///
+    /// # Errors
+    /// `invalid-argument` only if a family's spec is wrong.
+    pub(super) fn linear_of_all(&mut self, linear: &Linear, inputs: &[Input<'_>]) -> Result<()> {
         let matrix = self.model.weights().matrix(linear.weight)?;
         let bias = self.offset(linear.bias)?;
-        self.keep_input(linear.weight, x, matrix.width);
         let vectors = self.norms_and_biases();
-        let whole = matmul::Params {
-            rows,
+        let whole = |Input { rows, y, .. }: &Input<'_>| matmul::Params {
+            rows: *rows,
             columns: linear.rows,
             depth: matrix.width,
             a_stride: matrix.width,
@@ -36,36 +54,40 @@ impl<'a> Pass<'a> {
             vector_stride: vectors.stride,
             added: y.added,
         };
+        let Some(most) = inputs.iter().max_by_key(|input| input.rows) else { return Ok(()) };
+        let layout = self.plan.layout(&whole(most), self.branches, self.stored(matrix));
         let pair = self.pair(linear.weight);
-        // An adapter's contribution is added before the activation.
-        let (fused, later) = if pair.is_some() { (None, y.activation) } else { (y.activation, None) };
-        let layout = self.plan.layout(&whole, self.branches, self.stored(matrix));
         let rows_of_w = linear.first_row..linear.first_row + linear.rows;
         for block in blocks(matrix, rows_of_w.clone(), self.rows_at_once(matrix, layout)) {
             let w = self.branch_weights(matrix, &block, layout);
-            let params = matmul::Params {
-                columns: block.rows,
-                w_start: w.start,
-                w_branch: w.branch,
-                c_column: y.column + block.first_row - linear.first_row,
-                bias: if bias == NO_BIAS { bias } else { bias + block.first_row },
-                ..whole
-            };
-            let tensors = gemm::Tensors {
-                a: x,
-                w: w.buffer.into(),
-                layout,
-                vectors: vectors.buffer,
-                c: y.buffer,
-                activation: fused,
-            };
-            self.plan.matmul(&mut self.r, &params, self.branches, &tensors);
+            for input in inputs {
+                let params = matmul::Params {
+                    columns: block.rows,
+                    w_start: w.start,
+                    w_branch: w.branch,
+                    c_column: input.y.column + block.first_row - linear.first_row,
+                    bias: if bias == NO_BIAS { bias } else { bias + block.first_row },
+                    ..whole(input)
+                };
+                let tensors = gemm::Tensors {
+                    a: input.x,
+                    w: w.buffer.into(),
+                    layout,
+                    vectors: vectors.buffer,
+                    c: input.y.buffer,
+                    // An adapter's contribution is added before the activation.
+                    activation: input.y.activation.filter(|_| pair.is_none()),
+                };
+                self.plan.matmul(&mut self.r, &params, self.branches, &tensors);
+            }
         }
         if let Some(pair) = pair {
-            self.factor_product(pair, rows, (x, matrix.width), y, rows_of_w);
-        }
-        if let Some(activation) = later {
-            activation::record(&mut self.r, activation, y.buffer, self.branches * rows * y.stride);
+            for Input { rows, x, y } in inputs {
+                self.factor_product(pair, *rows, (x, matrix.width), *y, rows_of_w.clone());
+                if let Some(activation) = y.activation {
+                    activation::record(&mut self.r, activation, y.buffer, self.branches * rows * y.stride);
+                }
+            }
         }
         Ok(())
     }

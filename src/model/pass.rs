@@ -32,6 +32,8 @@ pub(super) struct Pass<'a> {
     pub branches: u32,
     /// T: the tokens of each branch.
     pub tokens: u32,
+    /// The number of tokens of the longest sequence.
+    pub longest: u32,
     /// Whether the pass uses the stored weights unperturbed. It then has one branch, and kernels read the stored weights directly.
     pub plain: bool,
     /// The number of pairs of a token and a key that it sees, summed over all tokens.
@@ -52,8 +54,19 @@ impl<'a> Pass<'a> {
     ) -> Pass<'a> {
         // Causal attention sees about half of these pairs, which is close enough to bound the work of a submission.
         let visible = batch.cu_seqlens.windows(2).map(|s| u64::from(s[1] - s[0]).pow(2)).sum();
-        let (r, plan, tokens) = (Recording::new(), model.plan(ws), batch.ids.len() as u32);
-        Pass { model, ws, r, plan, branches, tokens, plain: false, visible, cache: None, inputs: None }
+        Pass {
+            model,
+            ws,
+            r: Recording::new(),
+            plan: model.plan(ws),
+            branches,
+            tokens: batch.ids.len() as u32,
+            longest: batch.longest(),
+            plain: false,
+            visible,
+            cache: None,
+            inputs: None,
+        }
     }
 
     /// A pass of `batch` with the stored weights.

@@ -178,6 +178,9 @@ impl Transformer {
                 backend.write(buffer, 0, bytemuck::cast_slice(&chosen))?;
             }
         }
+        if let Some((relative, positions)) = ws.relative.as_ref().zip(spec.embedding.relative.as_ref()) {
+            relative.write(backend, positions, batch.longest())?;
+        }
         for (window, buffer) in &ws.spans {
             let spans = spans(&batch.cu_seqlens, cached, spec.causal, *window);
             backend.write(buffer, 0, bytemuck::cast_slice(&spans))?;

@@ -235,7 +235,7 @@ impl Embedding {
     /// The tables that rows are looked up in.
     pub fn tables(&self) -> impl Iterator<Item = TensorId> {
         let positions = self.positions.map(|positions| positions.table);
-        let relative = self.relative.map(|relative| relative.table);
+        let relative = self.relative.map(|relative| relative.table());
         [Some(self.tokens), self.types, positions, relative].into_iter().flatten()
     }
 }

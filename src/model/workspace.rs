@@ -2,7 +2,7 @@
 
 use super::adapter::Adapter;
 use super::packed::Packed;
-use super::relative::RelativePositions;
+use super::relative::{Relative, RelativePositions};
 use super::rotary::Rotary;
 use super::spec::{Attention, LayerSpec, Mlp, Projection};
 use super::weights::{Matrix, Weights};
@@ -115,7 +115,8 @@ pub struct Workspace {
     pub qkv: Buffer,
     /// The output of attention `[branch, token, heads * head_dim]`, or of a convolution `[branch, token, hidden]`.
     pub attended: Buffer,
-    /// The MLP's intermediate `[branch, token, intermediate]`, twice as wide for a GLU.
+    /// The MLP's intermediate `[branch, token, intermediate]`, twice as wide for a GLU. During attention, if it is disentangled, the
+    /// queries and keys of distances.
     pub wide: Buffer,
     /// The product of a GLU `[branch, token, intermediate]`.
     pub glu: Option<Buffer>,
@@ -165,7 +166,7 @@ pub struct Workspace {
     pub step: Buffer,
     /// The buffers of each kind of rotary positions in the model.
     pub rotations: Vec<Rotation>,
-    /// The bias of attention for each distance of a key from a query, if the model has relative positions.
+    /// The buffers of relative positions, if the model has them.
     pub relative: Option<Relative>,
     /// Token rows before they are projected to the hidden width.
     pub projected: Option<Projected>,
@@ -183,16 +184,6 @@ pub struct Rotation {
     pub rows: u32,
     /// Row of the table for each token `[token]`, if it differs from the position.
     pub positions: Option<Buffer>,
-}
-
-/// The bias of attention for each distance between the tokens of a sequence.
-pub struct Relative {
-    /// Number of positions that tokens may have.
-    pub reach: u32,
-    /// Rows of the table `[2 reach - 1]`, for the distances from `1 - reach` to `reach - 1`.
-    pub buckets: Buffer,
-    /// `[branch, 2 reach - 1, heads]`.
-    pub bias: Buffer,
 }
 
 /// Token rows that are narrower or wider than the hidden states.
@@ -266,10 +257,12 @@ impl Workspace {
             }
             None => None,
         };
-        let relative = match embedding.relative {
-            Some(_) => Some(relative_bias(backend, [branches, spec.heads], positions)?),
-            None => None,
+        let buffers_of = |relative: RelativePositions| {
+            let width = spec.tensors.as_slice()[relative.table()].width;
+            Relative::new(backend, [branches, positions, width])
         };
+        let relative = embedding.relative.map(buffers_of).transpose()?;
+        let distances = embedding.relative.map_or(0, |relative| relative.projected_rows(branches, positions));
         let is_by_head = |layer: &LayerSpec| {
             layer.attention().is_some_and(|attention| attention.projection == Projection::ByHead)
         };
@@ -284,8 +277,11 @@ impl Workspace {
             let bytes = u64::from(branches) * u64::from(packed.stride()) * 4;
             packed.is_trained().then(|| backend.create(name, bytes, MemoryClass::Scratch)).transpose()
         };
-        // Rows that pass through an adapter's factors: tokens, targets or label words.
-        let inner = rows.max(scored).max(labeled) * u64::from(adapter.map_or(0, Adapter::rank));
+        // Rows that pass through an adapter's factors: tokens, targets, label words or distances.
+        let inner =
+            rows.max(scored).max(labeled).max(distances) * u64::from(adapter.map_or(0, Adapter::rank));
+        let wide =
+            (rows * intermediate * if glu { 2 } else { 1 }).max(distances * 2 * u64::from(spec.q_width()));
         let full = scored * u64::from(spec.vocabulary.max(labels)) * 4;
         let logits = full.min(LOGITS_BYTES.max(scored * 16 * u64::from(labels.div_ceil(4))));
         Ok(Workspace {
@@ -294,7 +290,7 @@ impl Workspace {
             normed: activation("normed", rows * hidden)?,
             qkv: activation("qkv", rows * u64::from(spec.projected_width()))?,
             attended: activation("attended", rows * u64::from(spec.mixed_width()))?,
-            wide: activation("wide", rows * intermediate * if glu { 2 } else { 1 })?,
+            wide: activation("wide", wide)?,
             glu: if glu { Some(activation("glu", rows * intermediate)?) } else { None },
             norms_and_biases: of_branches(weights.norms_and_biases(), "norms and biases of branches")?,
             adapter: adapter.map_or(Ok(None), |a| of_branches(&a.trained, "adapter of branches"))?,
@@ -305,7 +301,7 @@ impl Workspace {
                 MemoryClass::Scratch,
             )?,
             panels: if tiles.packs() {
-                Some(activation("panels", panel_bytes(weights, capacity) / 4)?)
+                Some(activation("panels", panel_bytes(weights, capacity, distances) / 4)?)
             } else {
                 None
             },
@@ -344,11 +340,12 @@ impl Workspace {
     }
 }
 
-/// Bytes of panels: for a matmul's whole input, and for some columns of weights that are not materialized.
-fn panel_bytes(weights: &Weights, capacity: Capacity) -> u64 {
+/// Bytes of panels: for a matmul's whole input, and for some columns of weights that are not materialized. `distances` is the number
+/// of rows of distances.
+fn panel_bytes(weights: &Weights, capacity: Capacity, distances: u64) -> u64 {
     let widest = weights.matrices().map(|matrix| matrix.width).max().unwrap_or(0);
     // A branch's rows are padded to whole panels, and the capacity is already rounded up to more than that.
-    let input = capacity.rows.max(capacity.scored) * u64::from(widest) * 4;
+    let input = capacity.rows.max(capacity.scored).max(distances) * u64::from(widest) * 4;
     input + 256 + panels::bytes(1, widest, capacity.branches).max(PANEL_BYTES)
 }
 
@@ -374,16 +371,6 @@ fn head_picks(backend: &dyn Backend, heads: u32, tokens: u32) -> Result<Buffer> 
     let buffer = backend.create("order of heads", picks.len() as u64 * 4, MemoryClass::Activations)?;
     backend.write(&buffer, 0, bytemuck::cast_slice(&picks))?;
     Ok(buffer)
-}
-
-/// The buffers for the bias of distances between `reach` positions.
-fn relative_bias(backend: &dyn Backend, [branches, heads]: [u32; 2], reach: u32) -> Result<Relative> {
-    let rows = RelativePositions::buckets(reach);
-    let buckets = backend.create("distances", rows.len() as u64 * 4, MemoryClass::Activations)?;
-    backend.write(&buckets, 0, bytemuck::cast_slice(&rows))?;
-    let elements = u64::from(branches) * rows.len() as u64 * u64::from(heads);
-    let bias = backend.create("bias of distances", elements * 4, MemoryClass::Activations)?;
-    Ok(Relative { reach, buckets, bias })
 }
 
 /// Writes the table of rotations to the device.

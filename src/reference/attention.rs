@@ -3,9 +3,9 @@
 use super::Call;
 use super::softcap::softcap;
 use crate::error::Result;
-use crate::kernel::attention::Params;
+use crate::kernel::attention::{Params, Relative};
 
-/// `output[b, t, h] = softmax(softcap(scale * q k^T) + bias) v` over the rows of the prefix and the keys in the token's span.
+/// `output[b, t, h] = softmax(softcap(scale * q k^T) + distances) v` over the rows of the prefix and the keys in the token's span.
 pub(crate) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let head_dim = call.constant("HEAD_DIM").unwrap_or(1) as usize;
@@ -13,7 +13,8 @@ pub(crate) fn run(call: &Call<'_>) -> Result<()> {
     let key_value = call.input::<f32>(1)?;
     let spans = call.input::<[u32; 2]>(2)?;
     let prefix = call.input::<f32>(3)?;
-    let bias = call.input::<f32>(4)?;
+    let distances = call.input::<f32>(4)?;
+    let relative = Relative::of(call.constant("RELATIVE"));
     let mut output = call.output::<f32>(5)?;
     let (tokens, heads) = (params.tokens as usize, params.heads as usize);
     let sharing = heads / params.kv_heads as usize;
@@ -42,11 +43,17 @@ pub(crate) fn run(call: &Call<'_>) -> Result<()> {
             let score = params.scale * q.iter().zip(k).map(|(q, k)| q * k).sum::<f32>();
             if params.softcap > 0.0 { softcap(score, params.softcap) } else { score }
         }));
-        if params.reach > 0 {
-            // There is no prefix beside a bias.
-            let column = bias[branch * params.distances() * heads + head..].iter().step_by(heads);
-            let seen = column.skip(params.distance(token, first as usize));
-            weights.iter_mut().zip(seen).for_each(|(score, bias)| *score += bias);
+        // There is no prefix beside relative positions.
+        for (key, score) in (first..end).zip(&mut weights).filter(|_| relative != Relative::None) {
+            let row = branch * params.distances() + params.distance(token, key as usize);
+            if relative == Relative::Bias {
+                *score += distances[row * heads + head];
+                continue;
+            }
+            let [of_query, of_key] =
+                [0, heads].map(|part| &distances[(2 * row * heads + part + head) * head_dim..][..head_dim]);
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+            *score += params.scale * (dot(q, of_key) + dot(in_span(key, params.k_column), of_query));
         }
         let largest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         weights.iter_mut().for_each(|weight| *weight = (*weight - largest).exp());

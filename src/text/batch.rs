@@ -74,6 +74,11 @@ impl Batch {
         }
     }
 
+    /// The number of tokens of the longest sequence.
+    pub fn longest(&self) -> u32 {
+        self.cu_seqlens.windows(2).map(|bounds| bounds[1] - bounds[0]).max().unwrap_or(0)
+    }
+
     /// Number of sequences.
     pub fn sequences(&self) -> usize {
         self.cu_seqlens.len().saturating_sub(1)

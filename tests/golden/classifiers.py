@@ -21,6 +21,8 @@ from transformers import (
     BertTokenizer,
     CamembertConfig,
     CamembertForSequenceClassification,
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
     DistilBertConfig,
     DistilBertForSequenceClassification,
     GPT2Config,
@@ -103,6 +105,11 @@ def models():
     before = RobertaPreLayerNormConfig(pad_token_id=1, type_vocab_size=1, **encoder)
     yield "roberta-prelayernorm", RobertaPreLayerNormForSequenceClassification(before)
     yield "mpnet", MPNetForSequenceClassification(MPNetConfig(pad_token_id=1, **encoder))
+    disentangled = DebertaV2Config(
+        relative_attention=True, share_att_key=True, pos_att_type="p2c|c2p", position_biased_input=False, position_buckets=8,
+        norm_rel_ebd="layer_norm", pad_token_id=0, **(encoder | {"type_vocab_size": 0}),
+    )  # fmt: skip
+    yield "deberta-v2", DebertaV2ForSequenceClassification(disentangled)
 
 
 # BERT, and families that have its token types.

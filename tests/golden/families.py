@@ -22,6 +22,8 @@ from transformers import (
     CohereForCausalLM,
     Data2VecTextConfig,
     Data2VecTextForMaskedLM,
+    DebertaV2Config,
+    DebertaV2ForMaskedLM,
     DistilBertConfig,
     DistilBertForMaskedLM,
     ElectraConfig,
@@ -497,6 +499,25 @@ def mpnet():
     return MPNetForMaskedLM(config)
 
 
+def deberta(**extra):
+    """Disentangled attention, whose buckets are shared by distances beyond 4."""
+    config = DebertaV2Config(
+        relative_attention=True, share_att_key=True, pos_att_type=["p2c", "c2p"], pad_token_id=0,
+        **(ENCODER | {"num_hidden_layers": 2, "max_position_embeddings": 160} | extra),
+    )  # fmt: skip
+    return DebertaV2ForMaskedLM(config)
+
+
+def deberta_v3():
+    """As DeBERTa-v3: no learned positions, no types, and a norm of the embeddings of distances."""
+    return deberta(position_biased_input=False, type_vocab_size=0, norm_rel_ebd="layer_norm", position_buckets=8)
+
+
+def deberta_v2():
+    """Learned positions, types, one row for each distance, which are clipped, and the head with Microsoft's names."""
+    return deberta(type_vocab_size=2, max_relative_positions=12, legacy=False, hidden_act="relu")
+
+
 # The name of each folder, its model, and the lengths of its texts.
 GOLDENS = {
     "distilbert": (distilbert, MORE_LENGTHS),
@@ -543,6 +564,8 @@ GOLDENS = {
     "megatron-bert": (megatron_bert, FEW_LENGTHS),
     "roberta-prelayernorm": (roberta_prelayernorm, FEW_LENGTHS),
     "mpnet": (mpnet, (*MORE_LENGTHS, 150)),
+    "deberta-v3": (deberta_v3, (*MORE_LENGTHS, 150)),
+    "deberta-v2": (deberta_v2, FEW_LENGTHS),
 }
 
 

@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 SEED, STEP, EPS = 20240708, 5, 1e-3
-MASKED = ("modernbert", "electra", "distilbert", "mpnet")
+MASKED = ("modernbert", "electra", "distilbert", "mpnet", "deberta-v3")
 LLAMA = [
     "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "post_attention_layernorm",
     "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj",
@@ -50,7 +50,7 @@ LAYER = {
         "post_feedforward_layernorm",
     ],
 }  # fmt: skip
-MODELS = ["distilbert", "modernbert", "gpt-neox", "smollm3", "olmo2", "granite", "phi3", "gemma3", "hunyuan", "gpt-neo", "stablelm-parallel", "mpnet"]
+MODELS = ["distilbert", "modernbert", "gpt-neox", "smollm3", "olmo2", "granite", "phi3", "gemma3", "hunyuan", "gpt-neo", "stablelm-parallel", "mpnet", "deberta-v3"]
 ADAPTERS = {
     "distilbert": ["q_lin", "v_lin"], "modernbert": ["Wqkv", "Wo"], "gpt-neox": ["query_key_value"],
     "olmo2": ["q_proj", "v_proj"], "phi3": ["qkv_proj", "gate_up_proj"],
@@ -71,6 +71,7 @@ def ordered(name, model):
     assert set(named) <= set(load_file(HERE / name / "model.safetensors")), name
     if name not in LAYER:
         heads = ("vocab_transform", "vocab_layer_norm", "vocab_projector", "lm_head.dense", "lm_head.layer_norm", "lm_head.bias")
+        heads += ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias")
         last = [key for head in heads for key in named if key.startswith(head)]
         return {key: named[key] for key in [*(key for key in named if key not in last), *last]}
     names = ["model.embed_tokens.weight"]
@@ -148,6 +149,7 @@ if __name__ == "__main__":
     configs = [(name, lora(name, targets), 0.2) for name, targets in ADAPTERS.items()]
     configs += [(name, PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5), 0.7) for name in PREFIXES]
     configs += [("mpnet", lora("mpnet", ["q", "v"]), 0.2)]
+    configs += [("deberta-v3", lora("deberta-v3", ["query_proj", "key_proj", "intermediate.dense", "output.dense"]), 0.2)]
     adapters = [adapter(name, config, scale, 60 + number) for number, (name, config, scale) in enumerate(configs)]
     result = {"seed": SEED, "step": STEP, "eps": EPS, "steps": [step(name) for name in MODELS], "adapters": adapters}
     (HERE / "steps.json").write_text(json.dumps(result) + "\n")

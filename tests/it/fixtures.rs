@@ -126,6 +126,12 @@ pub(super) const BLOCKS: &[(&str, &str)] = &[
             "max_position_embeddings":42,"num_hidden_layers":2}"#,
     ),
     (
+        "random deberta-v2",
+        r#"{"model_type":"deberta-v2","hidden_size":64,"num_attention_heads":4,"intermediate_size":96,"vocab_size":101,
+            "max_position_embeddings":40,"num_hidden_layers":2,"relative_attention":true,"share_att_key":true,
+            "pos_att_type":"p2c|c2p","position_biased_input":false,"position_buckets":8,"norm_rel_ebd":"layer_norm"}"#,
+    ),
+    (
         "random modernbert",
         r#"{"model_type":"modernbert","hidden_size":64,"num_attention_heads":4,"intermediate_size":96,"vocab_size":101,
             "max_position_embeddings":40,"num_hidden_layers":2,"local_attention":6}"#,

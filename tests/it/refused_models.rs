@@ -112,6 +112,25 @@ async_test! {
 }
 
 async_test! {
+    async fn parts_of_deberta_that_are_not_implemented_are_refused_by_their_fields() {
+        for (field, value, says) in [
+            ("relative_attention", json!(false), "relative_attention is false"),
+            ("share_att_key", json!(false), "share_att_key is false"),
+            ("pos_att_type", json!(["c2p"]), "pos_att_type is [\"c2p\"]"),
+            ("conv_kernel_size", json!(3), "conv_kernel_size is 3"),
+            ("attention_head_size", json!(4), "attention_head_size is 4"),
+            ("position_buckets", json!(3), "position_buckets is 3"),
+            ("position_buckets", json!(318), "the number of positions, 160"),
+            ("embedding_size", json!(12), "embedding_size is 12"),
+            ("pooler_hidden_size", json!(12), "pooler_hidden_size is 12"),
+        ] {
+            let dir = edited("deberta-v3", |_, config| drop(config.insert(field.to_owned(), value)));
+            refused(field, &dir, Code::ModelUnsupported, &["config.json", says]).await;
+        }
+    }
+}
+
+async_test! {
     async fn a_classifier_of_projected_states_is_refused_by_its_class() {
         let dir = edited("opt-projected", |header, config| {
             config.insert("architectures".to_owned(), json!(["OPTForSequenceClassification"]));

@@ -193,7 +193,7 @@ device_test! {
                 let spec = host.model.spec();
                 let reasons = [
                     spec.has_convolutions().then_some("layers without attention"),
-                    spec.embedding.relative.map(|_| "a bias for the distance of two tokens"),
+                    spec.embedding.relative.map(|_| "depends on the distance of two tokens"),
                 ];
                 if is_prefix && let Some(reason) = reasons.into_iter().flatten().next() {
                     let refused = open(backend.clone(), model, *dtype).await.set_up(&setup_of(settings)).await;

@@ -22,7 +22,9 @@ struct Case {
     prefix: u32,
     /// Softcap of the scores; 0 for none.
     softcap: f32,
-    /// The distances that have a bias, in each direction; 0 for none.
+    /// How scores depend on distances.
+    relative: attention::Relative,
+    /// The distances that have values, in each direction; 0 for none.
     reach: u32,
 }
 
@@ -84,10 +86,14 @@ impl Case {
             params.prefix_stride = params.prefix_key + count + 4;
             prefix_rows = lab.floats("prefix", &noise(3, branches * params.prefix_stride));
         }
-        let mut bias = lab.floats("bias", &[f32::NAN]);
+        let width = match self.relative {
+            attention::Relative::Disentangled => 2 * heads * head_dim,
+            attention::Relative::Bias | attention::Relative::None => heads,
+        };
+        let mut distances = lab.floats("distances", &[f32::NAN]);
         if self.reach > 0 {
             params.reach = self.reach;
-            bias = lab.floats("bias", &noise(4, branches * (2 * self.reach - 1) * heads));
+            distances = lab.floats("distances", &noise(4, branches * (2 * self.reach - 1) * width));
         }
         let spans = self.spans();
         let visible = spans.chunks_exact(2).map(|s| u64::from(s[1] - s[0])).sum();
@@ -98,10 +104,10 @@ impl Case {
             key_value: &key_value,
             spans: &spans,
             prefix: &prefix_rows,
-            bias: &bias,
+            distances: &distances,
             output: &output,
         };
-        let shape = attention::Shape { branches, head_dim, in_registers, visible };
+        let shape = attention::Shape { branches, head_dim, in_registers, visible, relative: self.relative };
         attention::record(recording, tensors, shape, params).unwrap();
         vec![output]
     }
@@ -109,7 +115,20 @@ impl Case {
 
 /// Branches, tokens, heads, key and value heads, head size.
 fn case([branches, tokens, heads, kv_heads, head_dim]: [u32; 5], scale: f32, sees: Sees) -> Case {
-    Case { branches, tokens, heads, kv_heads, head_dim, scale, sees, prefix: 0, softcap: 0.0, reach: 0 }
+    let relative = attention::Relative::None;
+    Case {
+        branches,
+        tokens,
+        heads,
+        kv_heads,
+        head_dim,
+        scale,
+        sees,
+        prefix: 0,
+        softcap: 0.0,
+        relative,
+        reach: 0,
+    }
 }
 
 fn prefixed(prefix: u32, case: Case) -> Case {
@@ -121,7 +140,11 @@ fn capped(softcap: f32, case: Case) -> Case {
 }
 
 fn biased(reach: u32, case: Case) -> Case {
-    Case { reach, ..case }
+    Case { relative: attention::Relative::Bias, reach, ..case }
+}
+
+fn disentangled(reach: u32, case: Case) -> Case {
+    Case { relative: attention::Relative::Disentangled, reach, ..case }
 }
 
 kernel_test! {
@@ -164,6 +187,11 @@ kernel_test! {
             biased(140, case([3, 130, 4, 2, 36], 0.3, Sees::Packed(130))),
             biased(20, case([1, 33, 5, 5, 3], 0.2, Sees::Packed(13))),
             biased(7, case([2, 4, 3, 1, 65], 0.2, Sees::Packed(2))),
+            // A query and a key for each distance.
+            disentangled(37, case([2, 130, 3, 3, 64], 0.1, Sees::Packed(37))),
+            disentangled(140, case([3, 130, 4, 2, 36], 0.2, Sees::Packed(130))),
+            disentangled(20, case([1, 33, 5, 5, 3], 0.2, Sees::Packed(13))),
+            disentangled(7, case([2, 4, 3, 1, 65], 0.1, Sees::Packed(2))),
             // Windows that are shorter than a tile of keys, or longer; alone, and with a softcap.
             case([2, 130, 4, 2, 64], 0.125, Sees::Window(130, 16)),
             case([1, 100, 3, 1, 3], 0.6, Sees::Window(61, 40)),

@@ -29,7 +29,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
 ENCODERS = {
     "bert", "roberta", "xlm-roberta", "camembert", "electra", "distilbert", "modernbert", "data2vec-text", "ernie", "megatron-bert", "mpnet",
-    "roberta-prelayernorm",
+    "roberta-prelayernorm", "deberta-v2",
 }  # fmt: skip
 ACTIVATIONS = ["gelu", "gelu_new", "relu", "silu", "gelu_pytorch_tanh", "quick_gelu", "relu2"]
 LENGTHS = (1, 9, 40)
@@ -215,6 +215,15 @@ def fields_of(draw, family):
             "classifier_bias": draw.random() < 0.5, "global_rope_theta": 160000.0, "local_rope_theta": 8000.0,
         }  # fmt: skip
     encoder = shared | {"intermediate_size": inter, "hidden_act": act, "type_vocab_size": draw.choice([1, 2])}
+    if family == "deberta-v2":
+        legacy = draw.random() < 0.7
+        return encoder | {
+            "relative_attention": True, "share_att_key": True, "pos_att_type": draw.choice(["p2c|c2p", ["c2p", "p2c"]]),
+            "position_buckets": draw.choice([-1, 4, 8, 9, 16]), "max_relative_positions": draw.choice([-1, 12, 30]),
+            "position_biased_input": draw.random() < 0.5, "norm_rel_ebd": draw.choice(["none", "layer_norm"]),
+            "legacy": legacy, "tie_word_embeddings": tied or not legacy,
+            "type_vocab_size": draw.choice([0, 2]),
+        }  # fmt: skip
     return encoder | ({"embedding_size": draw.choice([12, hidden, 40])} if family == "electra" else {})
 
 

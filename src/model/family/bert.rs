@@ -1,7 +1,7 @@
 //! BERT (Devlin et al. 2018, arXiv 1810.04805); Megatron-BERT (Shoeybi et al. 2019, arXiv 1909.08053), which is BERT with
 //! pre-norms; and ERNIE (Sun et al. 2019, arXiv 1904.09223), which is BERT with different pretraining.
 
-use super::encoder::{Names, OF_BERT, PreNorms, encoder};
+use super::encoder::{EPSILON, Names, OF_BERT, PreNorms, Relative, encoder};
 use super::require;
 use crate::error::Result;
 use crate::format::config::Config;
@@ -38,8 +38,9 @@ fn names(family: &'static str, prefix: &'static str, dense: &'static str, class:
         classifier: ClassifierSpec::first_token(class, dense, ClassifierActivation::Tanh, "classifier"),
         attention: OF_BERT,
         types: true,
-        relative: None,
-        position_offset: 0,
+        relative: Relative::None,
+        position_offset: Some(0),
+        epsilon: EPSILON,
         width: None,
         pre_norms: None,
     }

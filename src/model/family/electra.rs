@@ -1,7 +1,7 @@
 //! ELECTRA (Clark et al. 2020, arXiv 2003.10555): BERT with embeddings of another width. Its generator has a masked-LM head; the
 //! head of its discriminator is not used here.
 
-use super::encoder::{Names, OF_BERT, encoder};
+use super::encoder::{EPSILON, Names, OF_BERT, Relative, encoder};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{Activation, ClassifierActivation, ClassifierSpec, ModelSpec};
@@ -23,8 +23,9 @@ pub(super) fn electra(config: &Config) -> Result<ModelSpec> {
         ),
         attention: OF_BERT,
         types: true,
-        relative: None,
-        position_offset: 0,
+        relative: Relative::None,
+        position_offset: Some(0),
+        epsilon: EPSILON,
         width: Some(config.u32_or("embedding_size", 128)?),
         pre_norms: None,
     };

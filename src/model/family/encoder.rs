@@ -5,8 +5,8 @@ use super::{activation, head_dim, layer_count};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
-    Activation, Attention, ClassifierSpec, Embedding, HeadSpec, HeadTransform, LayerSpec, LearnedPositions,
-    Mixer, Mlp, ModelSpec, Norm, NormKind, Norms, RelativePositions, TensorId, TensorList,
+    Activation, Attention, ClassifierSpec, Disentangled, Embedding, HeadSpec, HeadTransform, LayerSpec,
+    LearnedPositions, Mixer, Mlp, ModelSpec, Norm, NormKind, Norms, RelativePositions, TensorId, TensorList,
 };
 
 /// How a family differs from the base architecture.
@@ -31,10 +31,12 @@ pub(super) struct Names {
     pub attention: AttentionNames,
     /// Whether tokens have types.
     pub types: bool,
-    /// Rows of the table of relative positions, if there are any besides the learned ones.
-    pub relative: Option<u32>,
-    /// Rows of the position table before position 0.
-    pub position_offset: u32,
+    /// Relative positions.
+    pub relative: Relative,
+    /// Rows of the table of learned positions before position 0; `None` without learned positions.
+    pub position_offset: Option<u32>,
+    /// The epsilon of norms, unless the configuration says otherwise.
+    pub epsilon: f32,
     /// Width of the embeddings; `None` for the hidden width.
     pub width: Option<u32>,
     /// The pre-norms; `None` for post-norms, as in BERT.
@@ -59,6 +61,27 @@ pub(super) const OF_BERT: AttentionNames = AttentionNames {
     output: "attention.output.dense",
     norm: "attention.output.LayerNorm",
 };
+
+/// BERT's epsilon of norms.
+pub(super) const EPSILON: f32 = 1e-12;
+
+/// The relative positions of a family.
+#[derive(Clone, Copy)]
+pub(super) enum Relative {
+    /// None.
+    None,
+    /// A bias for each distance, from a table with so many rows.
+    Bias(u32),
+    /// Disentangled attention.
+    Disentangled {
+        /// Number of buckets on each side.
+        span: u32,
+        /// If distant tokens share buckets, the number of positions that these are made for.
+        positions: Option<u32>,
+        /// Whether the embeddings of distances are normalized.
+        normalized: bool,
+    },
+}
 
 /// The names of pre-norms.
 pub(super) struct PreNorms {
@@ -89,7 +112,7 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
     let intermediate = config.u32("intermediate_size")?;
     let vocabulary = config.u32("vocab_size")?;
     let positions = config.u32("max_position_embeddings")?;
-    let norm = NormKind::layer(config.f32_or("layer_norm_eps", 1e-12)?);
+    let norm = NormKind::layer(config.f32_or("layer_norm_eps", names.epsilon)?);
     let hidden_act = activation(config, "hidden_act", "gelu")?;
     let width = names.width.unwrap_or(hidden);
 
@@ -105,7 +128,12 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
     ]);
     let token_table =
         tensors.matrix(format!("{family}.embeddings.word_embeddings.weight"), vocabulary, width);
-    let table = tensors.matrix(format!("{family}.embeddings.position_embeddings.weight"), positions, width);
+    let learned = names.position_offset.map(|offset| LearnedPositions {
+        table: tensors.matrix(format!("{family}.embeddings.position_embeddings.weight"), positions, width),
+        offset,
+        // If the positions start after the padding token's row, transformers does not count padding tokens.
+        padding: offset.checked_sub(1),
+    });
     let type_table = match names.types {
         true => Some(type_table(config, &mut tensors, family, width)?),
         false => None,
@@ -129,19 +157,32 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         let up = tensors.linear(format!("{layer}.intermediate.dense"), intermediate, hidden, true);
         let down = tensors.linear(format!("{layer}.output.dense"), hidden, intermediate, true);
         let mlp_norm = tensors.norm(format!("{layer}.{mlp_name}"), norm, hidden);
+        let mut attention = Attention::new(head_dim, query, key, value, output);
+        if let Relative::Disentangled { .. } = names.relative {
+            // Each score is the sum of three products.
+            attention.scale = 1.0 / (3.0 * head_dim as f32).sqrt();
+        }
         LayerSpec {
-            mixer: Mixer::Attention(Attention::new(head_dim, query, key, value, output)),
+            mixer: Mixer::Attention(attention),
             mixer_norms: around(attention_norm),
             mlp: Mlp::Plain { up, activation: hidden_act, down },
             mlp_norms: around(mlp_norm),
         }
     });
     let layers = layers.collect();
-    let relative = names.relative.map(|buckets| {
-        let table = format!("{family}.encoder.relative_attention_bias.weight");
-        let table = tensors.matrix(table, buckets, heads);
-        RelativePositions { table }
-    });
+    let relative = match names.relative {
+        Relative::None => None,
+        Relative::Bias(buckets) => {
+            let table = format!("{family}.encoder.relative_attention_bias.weight");
+            Some(RelativePositions::Bias { table: tensors.matrix(table, buckets, heads) })
+        }
+        Relative::Disentangled { span, positions, normalized } => {
+            let table = format!("{family}.encoder.rel_embeddings.weight");
+            let table = tensors.matrix(table, span.saturating_mul(2), hidden);
+            let norm = normalized.then(|| tensors.norm(format!("{family}.encoder.LayerNorm"), norm, hidden));
+            Some(RelativePositions::Disentangled(Disentangled { table, norm, span, positions }))
+        }
+    };
     let final_norm =
         names.pre_norms.as_ref().map(|norms| tensors.norm(format!("{family}.{}", norms.last), norm, hidden));
     let dense = tensors.linear(names.dense, width, hidden, true);
@@ -166,17 +207,12 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         kv_heads: heads,
         head_dim,
         intermediate,
-        max_length: positions.saturating_sub(names.position_offset),
+        max_length: positions.saturating_sub(names.position_offset.unwrap_or(0)),
         causal: false,
         embedding: Embedding {
             types: type_table,
             relative,
-            positions: Some(LearnedPositions {
-                table,
-                offset: names.position_offset,
-                // If the positions start after the padding token's row, transformers does not count padding tokens.
-                padding: names.position_offset.checked_sub(1),
-            }),
+            positions: learned,
             norm: embedding_norm,
             projection,
             projected_last: projected,

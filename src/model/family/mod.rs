@@ -3,6 +3,7 @@
 mod arcee;
 mod bert;
 mod cohere;
+mod deberta;
 mod decoder;
 mod distilbert;
 mod electra;
@@ -69,6 +70,7 @@ pub const FAMILIES: &[Family] = &[
         spec: roberta::data2vec_text,
         example: "facebook/data2vec-text-base",
     },
+    Family { model_type: "deberta-v2", spec: deberta::deberta_v2, example: "microsoft/deberta-v3-small" },
     Family {
         model_type: "distilbert",
         spec: distilbert::distilbert,

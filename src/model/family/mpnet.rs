@@ -1,6 +1,6 @@
 //! MPNet (Song et al. 2020, arXiv 2004.09297): RoBERTa without token types, and with relative positions besides the learned ones.
 
-use super::encoder::{AttentionNames, Names, encoder};
+use super::encoder::{AttentionNames, EPSILON, Names, Relative, encoder};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{Activation, ClassifierActivation, ClassifierSpec, ModelSpec, RelativePositions};
@@ -37,9 +37,10 @@ pub(super) fn mpnet(config: &Config) -> Result<ModelSpec> {
             norm: "attention.LayerNorm",
         },
         types: false,
-        relative: Some(rows),
+        relative: Relative::Bias(rows),
         // Positions are counted from the padding token's row + 1. transformers always uses row 1, whatever the configuration says.
-        position_offset: 2,
+        position_offset: Some(2),
+        epsilon: EPSILON,
         width: None,
         pre_norms: None,
     };

@@ -2,7 +2,7 @@
 //! 2019, arXiv 1911.03894), which are RoBERTa with other vocabularies; data2vec (Baevski et al. 2022, arXiv 2202.03555), which is
 //! RoBERTa with different pretraining; and RoBERTa with pre-norms (Ott et al. 2019, arXiv 1904.01038).
 
-use super::encoder::{Names, OF_BERT, PreNorms, encoder};
+use super::encoder::{EPSILON, Names, OF_BERT, PreNorms, Relative, encoder};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{Activation, ClassifierActivation, ClassifierSpec, ModelSpec};
@@ -52,9 +52,10 @@ fn names(config: &Config, family: &'static str, prefix: &'static str, class: &'s
         classifier: ClassifierSpec::first_token(class, dense, tanh, "classifier.out_proj"),
         attention: OF_BERT,
         types: true,
-        relative: None,
+        relative: Relative::None,
         // Positions are counted from padding_idx + 1.
-        position_offset: config.u32_or("pad_token_id", 1)?.saturating_add(1),
+        position_offset: Some(config.u32_or("pad_token_id", 1)?.saturating_add(1)),
+        epsilon: EPSILON,
         width: None,
         pre_norms: None,
     })
