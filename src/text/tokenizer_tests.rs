@@ -220,6 +220,18 @@ fn a_stream_holds_back_broken_characters() {
     assert_eq!(stream.push(ids[0]).unwrap(), None);
     assert_eq!(stream.finish().unwrap(), some("\u{FFFD}"));
 
+    // If every token ends within a character, the whole characters before it are emitted nevertheless.
+    let straddling = r#"{"model": {"type": "BPE", "vocab": {"Ã": 0, "¼": 1, "¼Ã": 2}, "merges": [["¼", "Ã"]]},
+        "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false}}"#;
+    let straddling = Tokenizer::from_json(straddling.as_bytes(), "tokenizer.json").unwrap();
+    let mut stream = Detokenizer::new(&straddling, true);
+    let ids: Vec<u32> = [0].into_iter().chain([2; 20]).chain([1]).collect();
+    let pieces: Vec<_> = ids.iter().map(|&id| stream.push(id).unwrap()).collect();
+    assert!(pieces[..12].iter().flatten().count() > 1, "{pieces:?}");
+    assert_eq!(pieces.into_iter().flatten().collect::<String>(), "ü".repeat(21));
+    assert_eq!(stream.finish().unwrap(), None);
+
+    let ids = t.encode("é😀a", false).unwrap();
     // Random ids must neither stall the stream nor cause a panic.
     let mut stream = Detokenizer::new(&t, true);
     let mut shown = 0;

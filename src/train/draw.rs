@@ -1,5 +1,8 @@
 //! Draws the training rows of a data set with a seed, a given number of each class, and optionally others that are held out.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, bail};
@@ -14,7 +17,7 @@ pub struct Draw {
     /// Number of rows to draw from each class, or from all rows if they have no classes; 0 takes every row
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, default_value_t = 0))]
     pub shots: u32,
-    /// Number of rows to hold out for evaluation, from those that are not drawn
+    /// Number of rows to hold out for evaluation, from those that are not drawn. No row with the text of a held-out row is trained on
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, default_value_t = 0))]
     pub hold_out: u32,
     /// Seed of the draw
@@ -24,7 +27,8 @@ pub struct Draw {
 
 /// Draws rows to train on and rows to hold out from `data`, in the order of [`sample_order`]: first `shots` rows of each class,
 /// then `hold_out` of the remaining rows. Both keep the file's order. The same file, seed and `shots` give the same rows
-/// everywhere.
+/// everywhere. No text is on both sides: rows with the text of a drawn row are not held out, and without `shots`, rows with the text
+/// of a held-out row are left out of the training rows.
 ///
 /// # Errors
 /// `invalid-argument` naming the class that has too few rows, or if too few rows are left to hold out.
@@ -40,6 +44,7 @@ pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
         names.dedup();
         names
     };
+    let texts = texts(&data.rows);
     let order = sample_order(data_seed, classes.len());
     let mut drawn = vec![false; classes.len()];
     if shots > 0 {
@@ -53,16 +58,21 @@ pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
             rows.into_iter().for_each(|i| drawn[i] = true);
         }
     }
+    let of_drawn: HashSet<&str> = (0..classes.len()).filter(|i| drawn[*i]).map(|i| &*texts[i]).collect();
     let mut held = vec![false; classes.len()];
-    let left: Vec<usize> = order.into_iter().filter(|&i| !drawn[i]).take(hold_out as usize).collect();
+    let left: Vec<usize> =
+        order.into_iter().filter(|&i| !of_drawn.contains(&*texts[i])).take(hold_out as usize).collect();
+    left.iter().for_each(|&i| held[i] = true);
+    let of_held: HashSet<&str> = left.iter().map(|&i| &*texts[i]).collect();
+    let rest =
+        (0..classes.len()).filter(|&i| if shots > 0 { drawn[i] } else { !of_held.contains(&*texts[i]) });
+    let rest: Vec<usize> = rest.collect();
     // Some rows must remain to train on.
-    if left.len() < hold_out as usize || (shots == 0 && left.len() == classes.len()) {
+    if left.len() < hold_out as usize || rest.is_empty() {
         let (least, left) = (if shots == 0 { "more than " } else { "" }, left.len());
         bail!(InvalidArgument, "{}: expected {least}{hold_out} rows to hold out, found {left}", data.name);
     }
-    left.into_iter().for_each(|i| held[i] = true);
-    let kept = (0..classes.len()).filter(|&i| if shots > 0 { drawn[i] } else { !held[i] });
-    let train = with(&data, &kept.collect::<Vec<_>>());
+    let train = with(&data, &rest);
     let held: Vec<usize> = (0..classes.len()).filter(|&i| held[i]).collect();
     Ok((train, (hold_out > 0).then(|| with(&data, &held))))
 }
@@ -81,6 +91,23 @@ fn classes(rows: &Rows) -> Result<Vec<String>> {
             bail!(InvalidArgument, "rows can only be drawn from data with rows, found plain text")
         }
     })
+}
+
+/// What each row gives the model to read, for comparing rows.
+fn texts(rows: &Rows) -> Vec<Cow<'_, str>> {
+    match rows {
+        Rows::Classified(rows) => rows
+            .iter()
+            .map(|row| match &row.text_b {
+                None => Cow::Borrowed(&*row.text),
+                Some(text_b) => Cow::Owned(format!("{}\0{text_b}", row.text)),
+            })
+            .collect(),
+        Rows::Completion(rows) => rows.iter().map(|row| Cow::Borrowed(&*row.prompt)).collect(),
+        Rows::Questions(rows) => rows.iter().map(|row| Cow::Borrowed(&*row.prompt)).collect(),
+        Rows::Chat(rows) => rows.iter().map(|row| Cow::Owned(format!("{row:?}"))).collect(),
+        Rows::Plain(rows) => rows.iter().map(|row| Cow::Borrowed(&**row)).collect(),
+    }
 }
 
 /// A data set with only these rows.
@@ -143,6 +170,27 @@ mod tests {
         assert_eq!((train.len(), held.unwrap().len()), (30, 10));
         let (all, none) = draw(data(), Draw::default()).unwrap();
         assert_eq!((all, none), (data(), None));
+    }
+
+    #[test]
+    fn copies_of_a_text_are_on_one_side() {
+        let rows_of: String =
+            (0..40).map(|i| format!("t{},{}\n", i % 10, ["a", "b"][usize::from(i % 3 == 0)])).collect();
+        let data = dataset::read("x.csv", format!("text,label\n{rows_of}").as_bytes()).unwrap();
+        let texts =
+            |data: &Dataset| -> HashSet<String> { rows(data).iter().map(|row| row.text.clone()).collect() };
+        for shots in [0, 4] {
+            for data_seed in 0..20 {
+                let given = Draw { shots, hold_out: 3, data_seed };
+                let (train, held) = draw(data.clone(), given).unwrap();
+                let held = held.unwrap();
+                assert_eq!(held.len(), 3);
+                assert!(texts(&train).is_disjoint(&texts(&held)), "{given:?}");
+            }
+        }
+        // All ten texts are held out.
+        let error = draw(data, Draw { hold_out: 39, ..Draw::default() }).unwrap_err();
+        assert!(error.message().contains("more than 39"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 
 use crate::error::{Result, bail, err};
+use crate::text::tokenizer_files::oniguruma::translate;
 
 /// GPT-2's pattern for words. Text that no alternative matches (a single space before a word) is a separate word.
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
@@ -251,7 +252,7 @@ impl Pre {
 
 /// Makes every match of a pattern, and every text between two matches, a word.
 pub(crate) fn split(regex: &str) -> Result<PreTokenizerWrapper> {
-    Split::new(SplitPattern::Regex(regex.into()), SplitDelimiterBehavior::Isolated, false)
+    Split::new(SplitPattern::Regex(translate(regex)), SplitDelimiterBehavior::Isolated, false)
         .map(PreTokenizerWrapper::from)
         .map_err(|e| err!(ModelUnsupported, "the pattern {regex} does not compile: {e}"))
 }

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use tokenizers::ModelWrapper;
+use tokenizers::{DecoderWrapper, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
-use super::charsmap;
+use super::{charsmap, oniguruma};
 use crate::error::{Result, bail, err};
 
 /// Maximum token id. It is far above any real id and far below any value that could overflow.
@@ -14,9 +14,24 @@ pub(super) const MAX_ID: u64 = 1 << 24;
 /// Parses a `tokenizer.json`, and disables its truncation, its padding, and the dropout of merges, which would split the same text
 /// differently each time.
 pub(crate) fn parse(bytes: &[u8], file_name: &str) -> Result<tokenizers::Tokenizer> {
-    probe(bytes, file_name)?;
-    let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
-        .map_err(|e| err!(FileCorrupt, "{file_name}: expected a tokenizer, found: {e}"))?;
+    let mut parts = probe(bytes, file_name)?;
+    let unreadable =
+        |e: &dyn std::fmt::Display| err!(FileCorrupt, "{file_name}: expected a tokenizer, found: {e}");
+    let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| unreadable(&e))?;
+    if oniguruma::translate_all(&mut parts.normalizer) {
+        let normalizer: NormalizerWrapper =
+            serde_json::from_value(parts.normalizer).map_err(|e| unreadable(&e))?;
+        inner.with_normalizer(Some(normalizer));
+    }
+    if oniguruma::translate_all(&mut parts.pre_tokenizer) {
+        let pre_tokenizer: PreTokenizerWrapper =
+            serde_json::from_value(parts.pre_tokenizer).map_err(|e| unreadable(&e))?;
+        inner.with_pre_tokenizer(Some(pre_tokenizer));
+    }
+    if oniguruma::translate_all(&mut parts.decoder) {
+        let decoder: DecoderWrapper = serde_json::from_value(parts.decoder).map_err(|e| unreadable(&e))?;
+        inner.with_decoder(Some(decoder));
+    }
     inner.with_truncation(None).map_err(|e| err!(FileCorrupt, "{file_name}: {e}"))?;
     inner.with_padding(None);
     if let ModelWrapper::BPE(bpe) = inner.get_model()
@@ -29,7 +44,8 @@ pub(crate) fn parse(bytes: &[u8], file_name: &str) -> Result<tokenizers::Tokeniz
     Ok(inner)
 }
 
-/// The parts of a tokenizer.json that the crate `tokenizers` does not check and that could make it panic.
+/// The parts of a tokenizer.json that the crate `tokenizers` does not check and that could make it panic, and those with regular
+/// expressions.
 #[derive(Deserialize)]
 struct Probe {
     model: ModelProbe,
@@ -39,9 +55,11 @@ struct Probe {
     normalizer: Value,
     #[serde(default)]
     post_processor: Value,
-    /// Parsing it is the only way to find invalid strings and numbers, on which the crate panics.
-    #[serde(default, rename = "decoder")]
-    _decoder: Value,
+    #[serde(default)]
+    pre_tokenizer: Value,
+    /// Parsing it is also the only way to find invalid strings and numbers, on which the crate panics.
+    #[serde(default)]
+    decoder: Value,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +108,7 @@ impl<'de> Deserialize<'de> for MaxId {
     }
 }
 
-fn probe(bytes: &[u8], file_name: &str) -> Result<()> {
+fn probe(bytes: &[u8], file_name: &str) -> Result<Probe> {
     let probe: Probe = serde_json::from_slice(bytes)
         .map_err(|e| err!(FileCorrupt, "{file_name}: expected a tokenizer.json, found: {e}"))?;
     let max = probe.added_tokens.iter().map(|t| t.id).chain([probe.model.vocab.0]).max().unwrap_or(0);
@@ -100,13 +118,14 @@ fn probe(bytes: &[u8], file_name: &str) -> Result<()> {
     check_normalizer(&probe.normalizer, file_name)?;
     check_post_processor(&probe.post_processor, file_name)?;
     let wordpiece = probe.model.kind.as_deref() == Some("WordPiece");
-    if let Some(prefix) = probe.model.continuing_subword_prefix.filter(|p| !p.is_empty() && !wordpiece) {
+    let prefix = probe.model.continuing_subword_prefix.as_ref();
+    if let Some(prefix) = prefix.filter(|prefix| !prefix.is_empty() && !wordpiece) {
         bail!(
             ModelUnsupported,
             "{file_name}: model.continuing_subword_prefix: expected none except for WordPiece, found {prefix:?}"
         );
     }
-    Ok(())
+    Ok(probe)
 }
 
 /// Checks SentencePiece's rules in a normalizer and in the normalizers that it consists of.

@@ -3,6 +3,7 @@
 //! - [`class`] chooses the rule, like the tokenizer classes of transformers 5.
 //! - [`vocabulary`] reads `vocab.json`, `merges.txt` and `vocab.txt`, [`sentencepiece`] a SentencePiece model.
 //! - [`pipeline`] builds the tokenizer of each class from them, and [`frame`] adds the special tokens around a text.
+//! - [`oniguruma`] translates the regular expressions of a `tokenizer.json`.
 //! - [`declared`] reads the small files that add special tokens and settings, also for a `tokenizer.json`.
 
 pub(super) mod charsmap;
@@ -11,6 +12,7 @@ mod declared;
 mod frame;
 pub(crate) mod json;
 pub(crate) mod merges;
+pub(super) mod oniguruma;
 mod pipeline;
 mod sentencepiece;
 #[cfg(test)]

@@ -2,6 +2,21 @@
 
 use super::*;
 
+/// Python's `json` writes them for missing numbers.
+#[test]
+fn numbers_that_json_does_not_have_are_missing_values() {
+    let text = concat!(
+        "{\"text\": \"a \\\" NaN\", \"label\": \"x\", \"score\": NaN}\n",
+        "{\"text\": \"b\", \"label\": \"y\", \"score\": -Infinity}\n",
+        "{\"text\": \"c\", \"label\": NaN, \"score\": Infinity}\n",
+    );
+    let error = read("a.jsonl", text.as_bytes()).unwrap_err();
+    assert!(error.message().contains("row 3") && error.message().contains("`label`"), "{error}");
+    let two = text.lines().take(2).collect::<Vec<_>>().join("\n");
+    let Rows::Classified(rows) = read("a.jsonl", two.as_bytes()).unwrap().rows else { panic!() };
+    assert_eq!(rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["a \" NaN", "b"]);
+}
+
 #[test]
 fn refusals_name_the_place() {
     for name in ["a.csv", "a.tsv", "a.jsonl", "a.json", "a.txt"] {
