@@ -126,11 +126,14 @@ impl<'a> Pass<'a> {
         self.linear(projection, tokens, input, Target::new(x, projection.rows))
     }
 
-    /// x += type + position, if the model has them.
+    /// x += type + task + position, if the model has them.
     fn add_types_and_positions(&mut self, x: &Buffer) -> Result<()> {
         let (embedding, ws, tokens) = (&self.spec().embedding, self.ws, self.tokens);
         if let Some(table) = embedding.types {
             self.table_rows(table, &ws.types, tokens, x, Rows::Added)?;
+        }
+        if let Some((table, ids)) = embedding.tasks.zip(ws.tasks.as_ref()) {
+            self.table_rows(table, ids, tokens, x, Rows::Added)?;
         }
         if let Some(positions) = embedding.positions {
             self.table_rows(positions.table, &ws.positions, tokens, x, Rows::Added)?;

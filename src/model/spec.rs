@@ -209,6 +209,8 @@ pub struct Embedding {
     pub projected_last: bool,
     /// Segment embedding `[types, hidden]`. The second text of a pair may have another type.
     pub types: Option<TensorId>,
+    /// A table of task types, of which all tokens have the first.
+    pub tasks: Option<TensorId>,
     /// Learned positions.
     pub positions: Option<LearnedPositions>,
     /// Relative positions.
@@ -226,6 +228,7 @@ impl Embedding {
             projection: None,
             projected_last: false,
             types: None,
+            tasks: None,
             positions: None,
             relative: None,
             norm: None,
@@ -236,7 +239,7 @@ impl Embedding {
     pub fn tables(&self) -> impl Iterator<Item = TensorId> {
         let positions = self.positions.map(|positions| positions.table);
         let relative = self.relative.map(|relative| relative.table());
-        [Some(self.tokens), self.types, positions, relative].into_iter().flatten()
+        [Some(self.tokens), self.types, self.tasks, positions, relative].into_iter().flatten()
     }
 }
 

@@ -150,6 +150,8 @@ pub struct Workspace {
     pub positions: Buffer,
     /// Types of tokens `[token]`: rows of the type table.
     pub types: Buffer,
+    /// Task types of tokens `[token]`, all 0, if the model has a table of them.
+    pub tasks: Option<Buffer>,
     /// For each window of attention or of a convolution, the range of tokens that each token sees `[token]` x 2: first and end.
     pub spans: Vec<(Option<u32>, Buffer)>,
     /// Target rows `[target]`.
@@ -315,6 +317,7 @@ impl Workspace {
             ids: activation("ids", u64::from(tokens))?,
             positions: activation("positions", u64::from(tokens))?,
             types: activation("types", u64::from(tokens))?,
+            tasks: embedding.tasks.map(|_| activation("task types", u64::from(tokens))).transpose()?,
             spans,
             target_rows: activation("target rows", u64::from(targets))?,
             target_labels: activation("target labels", u64::from(targets))?,

@@ -95,6 +95,7 @@ static FOLDERS: &[Folder] = &[
     model!("mpnet"),
     model!("deberta-v3"),
     model!("deberta-v2"),
+    model!("ernie-tasks"),
     model!("llama-gguf" gguf),
     model!("qwen3-gguf" gguf),
     model!("gemma3-gguf" gguf),

@@ -482,6 +482,11 @@ def ernie_encoder():
     return ErnieForMaskedLM(ErnieConfig(pad_token_id=0, **ENCODER))
 
 
+def ernie_tasks():
+    """A row for the task type 0 is added to every token."""
+    return ErnieForMaskedLM(ErnieConfig(pad_token_id=0, use_task_id=True, task_type_vocab_size=3, type_vocab_size=4, **ENCODER))
+
+
 def megatron_bert():
     """Norms before the sublayers, and no norm of the embeddings."""
     return MegatronBertForMaskedLM(MegatronBertConfig(pad_token_id=0, **(ENCODER | {"num_hidden_layers": 2})))
@@ -566,6 +571,7 @@ GOLDENS = {
     "mpnet": (mpnet, (*MORE_LENGTHS, 150)),
     "deberta-v3": (deberta_v3, (*MORE_LENGTHS, 150)),
     "deberta-v2": (deberta_v2, FEW_LENGTHS),
+    "ernie-tasks": (ernie_tasks, FEW_LENGTHS),
 }
 
 

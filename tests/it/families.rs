@@ -222,7 +222,6 @@ fn fields_that_change_the_computation_are_refused_by_name() {
         ("gptj", r#","rotary_dim":5"#, "rotary_dim is 5"),
         ("gptj", "", "rotary_dim is 64"),
         ("gpt_bigcode", r#","add_cross_attention":true"#, "add_cross_attention is true"),
-        ("ernie", r#","max_position_embeddings":40,"use_task_id":true"#, "use_task_id is true"),
         ("megatron-bert", r#","max_position_embeddings":40,"is_decoder":true"#, "is_decoder is true"),
         ("ernie4_5", r#","compression_ratio":0.5"#, "compression_ratio is 0.5"),
         ("hunyuan_v1_dense", r#","use_qk_norm":false"#, "use_qk_norm is false"),

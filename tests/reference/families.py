@@ -215,6 +215,8 @@ def fields_of(draw, family):
             "classifier_bias": draw.random() < 0.5, "global_rope_theta": 160000.0, "local_rope_theta": 8000.0,
         }  # fmt: skip
     encoder = shared | {"intermediate_size": inter, "hidden_act": act, "type_vocab_size": draw.choice([1, 2])}
+    if family == "ernie":
+        return encoder | {"use_task_id": draw.random() < 0.5, "task_type_vocab_size": draw.choice([1, 3])}
     if family == "deberta-v2":
         legacy = draw.random() < 0.7
         return encoder | {

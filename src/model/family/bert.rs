@@ -2,8 +2,7 @@
 //! pre-norms; and ERNIE (Sun et al. 2019, arXiv 1904.09223), which is BERT with different pretraining.
 
 use super::encoder::{EPSILON, Names, OF_BERT, PreNorms, Relative, encoder};
-use super::require;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{ClassifierActivation, ClassifierSpec, ModelSpec};
 
@@ -21,9 +20,16 @@ pub(super) fn megatron_bert(config: &Config) -> Result<ModelSpec> {
 }
 
 pub(super) fn ernie(config: &Config) -> Result<ModelSpec> {
-    // A table of task embeddings, one row of which would be added to the embeddings.
-    require(config, "use_task_id", false, false)?;
-    encoder(config, &names("ernie", "ernie.", "ernie.pooler.dense", "ErnieForSequenceClassification"))
+    // transformers gives all tokens the task type 0.
+    let tasks = match config.bool_or("use_task_id", false)? {
+        true => Some(config.u32_or("task_type_vocab_size", 3)?),
+        false => None,
+    };
+    if tasks == Some(0) {
+        bail!(ModelUnsupported, "{}: task_type_vocab_size is 0, expected 1 or more", config.name());
+    }
+    let names = names("ernie", "ernie.", "ernie.pooler.dense", "ErnieForSequenceClassification");
+    encoder(config, &Names { tasks, ..names })
 }
 
 fn names(family: &'static str, prefix: &'static str, dense: &'static str, class: &'static str) -> Names {
@@ -38,6 +44,7 @@ fn names(family: &'static str, prefix: &'static str, dense: &'static str, class:
         classifier: ClassifierSpec::first_token(class, dense, ClassifierActivation::Tanh, "classifier"),
         attention: OF_BERT,
         types: true,
+        tasks: None,
         relative: Relative::None,
         position_offset: Some(0),
         epsilon: EPSILON,

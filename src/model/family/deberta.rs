@@ -59,6 +59,7 @@ pub(super) fn deberta_v2(config: &Config) -> Result<ModelSpec> {
             norm: "attention.output.LayerNorm",
         },
         types: config.u32_or("type_vocab_size", 0)? > 0,
+        tasks: None,
         relative: Relative::Disentangled {
             span: buckets.unwrap_or(positions),
             positions: buckets.map(|_| positions),

@@ -23,6 +23,7 @@ pub(super) fn electra(config: &Config) -> Result<ModelSpec> {
         ),
         attention: OF_BERT,
         types: true,
+        tasks: None,
         relative: Relative::None,
         position_offset: Some(0),
         epsilon: EPSILON,

@@ -31,6 +31,8 @@ pub(super) struct Names {
     pub attention: AttentionNames,
     /// Whether tokens have types.
     pub types: bool,
+    /// The number of task types, if tokens have them.
+    pub tasks: Option<u32>,
     /// Relative positions.
     pub relative: Relative,
     /// Rows of the table of learned positions before position 0; `None` without learned positions.
@@ -138,6 +140,9 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         true => Some(type_table(config, &mut tensors, family, width)?),
         false => None,
     };
+    let tasks = names.tasks.map(|tasks| {
+        tensors.matrix(format!("{family}.embeddings.task_type_embeddings.weight"), tasks, width)
+    });
     let normalized = names.pre_norms.as_ref().is_none_or(|norms| norms.embedding);
     let embedding_norm =
         normalized.then(|| tensors.norm(format!("{family}.embeddings.LayerNorm"), norm, width));
@@ -211,6 +216,7 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         causal: false,
         embedding: Embedding {
             types: type_table,
+            tasks,
             relative,
             positions: learned,
             norm: embedding_norm,

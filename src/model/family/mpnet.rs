@@ -37,6 +37,7 @@ pub(super) fn mpnet(config: &Config) -> Result<ModelSpec> {
             norm: "attention.LayerNorm",
         },
         types: false,
+        tasks: None,
         relative: Relative::Bias(rows),
         // Positions are counted from the padding token's row + 1. transformers always uses row 1, whatever the configuration says.
         position_offset: Some(2),

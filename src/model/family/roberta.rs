@@ -52,6 +52,7 @@ fn names(config: &Config, family: &'static str, prefix: &'static str, class: &'s
         classifier: ClassifierSpec::first_token(class, dense, tanh, "classifier.out_proj"),
         attention: OF_BERT,
         types: true,
+        tasks: None,
         relative: Relative::None,
         // Positions are counted from padding_idx + 1.
         position_offset: Some(config.u32_or("pad_token_id", 1)?.saturating_add(1)),
