@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::files;
 use super::print::note;
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, err};
 use crate::text::dataset::{self, Wanted};
+use crate::text::layout::Certainty;
 use crate::text::rows::Dataset;
 use crate::text::task::{self, Task};
 use crate::train::{Classifier, Draw, ExampleEncoder, Examples, Header, Session, draw};
@@ -179,7 +180,12 @@ impl DataArgs {
             None => {
                 let wanted =
                     Wanted { labeled: labeled || self.prompt.template.is_some(), ..self.columns.clone() };
-                let (data, notes) = dataset::inspect(&name, &bytes, &wanted)?.whole()?;
+                let reading = dataset::inspect(&name, &bytes, &wanted)?;
+                let asks = reading.layout.as_ref().is_some_and(|found| found.certainty == Certainty::Unsure);
+                let (data, notes) = reading.whole().map_err(|error| match asks {
+                    true => err!(DataInvalid, "{}, with --text-column and --label-column", error.message()),
+                    false => error,
+                })?;
                 notes.iter().for_each(|note| note!("{name}: {note}"));
                 DataFile::Read(data)
             }
