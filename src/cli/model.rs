@@ -33,6 +33,18 @@ impl ModelPath {
         FsDir::new(&self.model)
     }
 
+    /// Uses the readout that was saved with the model as modules of sentence-transformers, if there is one.
+    async fn use_readout(&self, session: &mut Session) -> Result<()> {
+        let module = |name: &str| Some(self.model.join(name)).filter(|path| path.is_dir());
+        let (Some(pooling), Some(dense)) = (module("1_Pooling"), module("2_Dense")) else { return Ok(()) };
+        // Further modules would change the outputs.
+        let more = [module("3_Dense"), module("3_Normalize")];
+        if more.iter().any(Option::is_some) {
+            return Ok(());
+        }
+        session.use_modules(&FsDir::new(pooling)?, &FsDir::new(dense)?).await
+    }
+
     /// The model as an input that no output may overwrite.
     pub(super) fn input(&self) -> Input<'_> {
         ("--model", &self.model)
@@ -103,6 +115,9 @@ impl TunedModel {
         let header = match &self.trajectory {
             Some(path) => Some(trajectory::apply(&mut session, path).await?),
             None => None,
+        if self.trajectory.is_none() && self.adapter.is_none() {
+            self.base.use_readout(&mut session).await?;
+        }
         };
         Ok((session, header))
     }
