@@ -232,7 +232,7 @@ async fn one_step(
     let sizes = Sizes::even(session.model.spec().head_kind(), settings.batch_size, length, 0);
     let settings = Settings { steps: 1, ..settings.clone() };
     let plan = session.plan(&settings, session.dtype(), &sizes).await?;
-    note!("{}", memory::line(&plan));
+    note!("{}", memory::line(context.device, backend.as_ref(), &plan, true));
     let mut session = model::load(session, backend).await?;
     let report = trial(&mut session, &settings, length).await?;
     let (memory, adapter) = (session.model.backend().memory(), session.model.backend().name());

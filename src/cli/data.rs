@@ -192,10 +192,38 @@ impl DataArgs {
         })
     }
 
+    /// Rejects a seed without a draw.
+    ///
+    /// # Errors
+    /// `invalid-argument` naming the flags.
+    pub(super) fn check_draw(&self) -> Result<()> {
+        let Draw { shots, hold_out, data_seed } = self.draw;
+        if data_seed != 0 && shots == 0 && hold_out == 0 {
+            bail!(
+                InvalidArgument,
+                "--data-seed: expected a draw of rows, found neither --shots nor --hold-out"
+            );
+        }
+        Ok(())
+    }
+
     /// The rows that are drawn, and the rows that are held out.
     pub(super) fn draw(&self, data: Dataset) -> Result<(Dataset, Option<Dataset>)> {
         draw(data, self.draw)
     }
+}
+
+/// Counts the held-out rows whose text is also in the training data, and says that they show little.
+pub(super) fn note_shared(data: &Dataset, held_out: Option<&Dataset>) -> Option<usize> {
+    let held_out = held_out?;
+    let (count, rows) = (held_out.shared_with(data), held_out.len());
+    if count > 0 {
+        note!(
+            "{}: {count} of {rows} held-out rows are also in the training data, so these figures say less about new texts",
+            held_out.name
+        );
+    }
+    Some(count)
 }
 
 /// Prints how many examples were truncated, and that a given maximum is more than the model's context of `length` tokens.
@@ -205,7 +233,7 @@ pub(super) fn note_truncation<'a>(
     examples: impl IntoIterator<Item = Option<&'a Examples>>,
 ) {
     if let Some(given) = given.filter(|given| *given > length) {
-        note!("--max-length {given}: the model takes at most {length} tokens");
+        note!("--max-length {given}: the model takes at most {length} tokens, which are used");
     }
     let truncations = examples.into_iter().flatten().filter_map(|examples| examples.truncation.as_deref());
     truncations.for_each(|sentence| note!("{sentence}"));

@@ -93,7 +93,7 @@ impl ModelOrConfig {
 pub(super) struct TunedModel {
     #[command(flatten)]
     base: ModelPath,
-    /// Replay this trajectory first; its template and labels are used if none are given
+    /// Replay this trajectory first. Where a template and labels are needed and none are given, its own are used
     #[arg(long)]
     trajectory: Option<PathBuf>,
     /// Load this peft adapter in addition to the weights
@@ -110,14 +110,17 @@ impl TunedModel {
             Some(path) => trajectory::dtype_of(path)?,
             None => self.dtype.dtype()?,
         };
-        let mut session = self.base.load(context, dtype).await?;
+        let backend = device::backend(context).await?;
+        device::note_software(backend.as_ref());
+        let session = describe(context, backend.as_ref(), &self.base.dir()?, dtype).await?;
+        let mut session = load(session, backend).await?;
         use_adapter(&mut session, self.adapter.as_deref()).await?;
-        let header = match &self.trajectory {
-            Some(path) => Some(trajectory::apply(&mut session, path).await?),
-            None => None,
         if self.trajectory.is_none() && self.adapter.is_none() {
             self.base.use_readout(&mut session).await?;
         }
+        let header = match &self.trajectory {
+            Some(path) => Some(trajectory::apply(&mut session, path).await?),
+            None => None,
         };
         Ok((session, header))
     }
@@ -157,9 +160,25 @@ pub(super) async fn load(session: Session, backend: Rc<dyn Backend>) -> Result<S
     session
 }
 
+/// The directory of an adapter.
+///
+/// # Errors
+/// `invalid-argument` if it is not a directory.
+pub(super) fn adapter_dir(path: &Path) -> Result<FsDir> {
+    if !path.is_dir() {
+        let found = if path.exists() { "something else" } else { "nothing" };
+        let path = path.display();
+        bail!(
+            InvalidArgument,
+            "{path}: expected the directory of an adapter as peft writes it, found {found}"
+        );
+    }
+    FsDir::new(path)
+}
+
 /// Loads the adapter in `path`, if one is given, in addition to the session's weights.
 pub(super) async fn use_adapter(session: &mut Session, path: Option<&Path>) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
-    let adapter = read_adapter(session, &FsDir::new(path)?).await?;
+    let adapter = read_adapter(session, &adapter_dir(path)?).await?;
     session.use_adapter(&adapter).await
 }
