@@ -134,7 +134,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     say!("adapter                 {}", backend.name())?;
     say!("forward                 {forward_ms:.1} ms, {:.2} GFLOP/s", flops / forward_ms / 1e6)?;
     say!("step                    {step_ms:.1} ms, {:.0} tokens/s", tokens / step_ms * 1e3)?;
-    say!("step / two forwards     {:.3}", step_ms / (2.0 * forward_ms))?;
+    let ratio = step_ms / (2.0 * forward_ms);
+    let why = if ratio < 1.0 { ": all branches of a step share one pass over the weights" } else { "" };
+    say!("step / two forwards     {ratio:.3}{why}")?;
     say!("host time per step      {host_ms:.1} ms, {:.1}%", 100.0 * host_ms / step_ms)?;
     let mb = |bytes: u64| bytes as f64 / 1e6;
     say!(
@@ -230,7 +232,7 @@ async fn one_step(
     let sizes = Sizes::even(session.model.spec().head_kind(), settings.batch_size, length, 0);
     let settings = Settings { steps: 1, ..settings.clone() };
     let plan = session.plan(&settings, session.dtype(), &sizes).await?;
-    note!("{}", memory::line(&plan));
+    note!("{}", memory::line(context.device, backend.as_ref(), &plan, true));
     let mut session = model::load(session, backend).await?;
     let report = trial(&mut session, &settings, length).await?;
     let (memory, adapter) = (session.model.backend().memory(), session.model.backend().name());

@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::files;
 use super::print::note;
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, err};
 use crate::text::dataset::{self, Wanted};
+use crate::text::layout::Certainty;
 use crate::text::rows::Dataset;
 use crate::text::task::{self, Task};
 use crate::train::{Classifier, Draw, ExampleEncoder, Examples, Header, Session, draw};
@@ -179,17 +180,50 @@ impl DataArgs {
             None => {
                 let wanted =
                     Wanted { labeled: labeled || self.prompt.template.is_some(), ..self.columns.clone() };
-                let (data, notes) = dataset::inspect(&name, &bytes, &wanted)?.whole()?;
+                let reading = dataset::inspect(&name, &bytes, &wanted)?;
+                let asks = reading.layout.as_ref().is_some_and(|found| found.certainty == Certainty::Unsure);
+                let (data, notes) = reading.whole().map_err(|error| match asks {
+                    true => err!(DataInvalid, "{}, with --text-column and --label-column", error.message()),
+                    false => error,
+                })?;
                 notes.iter().for_each(|note| note!("{name}: {note}"));
                 DataFile::Read(data)
             }
         })
     }
 
+    /// Rejects a seed without a draw.
+    ///
+    /// # Errors
+    /// `invalid-argument` naming the flags.
+    pub(super) fn check_draw(&self) -> Result<()> {
+        let Draw { shots, hold_out, data_seed } = self.draw;
+        if data_seed != 0 && shots == 0 && hold_out == 0 {
+            bail!(
+                InvalidArgument,
+                "--data-seed: expected a draw of rows, found neither --shots nor --hold-out"
+            );
+        }
+        Ok(())
+    }
+
     /// The rows that are drawn, and the rows that are held out.
     pub(super) fn draw(&self, data: Dataset) -> Result<(Dataset, Option<Dataset>)> {
         draw(data, self.draw)
     }
+}
+
+/// Counts the held-out rows whose text is also in the training data, and says that they show little.
+pub(super) fn note_shared(data: &Dataset, held_out: Option<&Dataset>) -> Option<usize> {
+    let held_out = held_out?;
+    let (count, rows) = (held_out.shared_with(data), held_out.len());
+    if count > 0 {
+        note!(
+            "{}: {count} of {rows} held-out rows are also in the training data, so these figures say less about new texts",
+            held_out.name
+        );
+    }
+    Some(count)
 }
 
 /// Prints how many examples were truncated, and that a given maximum is more than the model's context of `length` tokens.
@@ -199,7 +233,7 @@ pub(super) fn note_truncation<'a>(
     examples: impl IntoIterator<Item = Option<&'a Examples>>,
 ) {
     if let Some(given) = given.filter(|given| *given > length) {
-        note!("--max-length {given}: the model takes at most {length} tokens");
+        note!("--max-length {given}: the model takes at most {length} tokens, which are used");
     }
     let truncations = examples.into_iter().flatten().filter_map(|examples| examples.truncation.as_deref());
     truncations.for_each(|sentence| note!("{sentence}"));

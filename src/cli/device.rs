@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::context::{Context, Device, LimitsArg};
+use super::print::note;
 use crate::cpu;
 use crate::error::Result;
 use crate::gpu::{Backend, Gpu, GpuOptions, Limits, LimitsChoice};
@@ -24,6 +25,17 @@ pub(super) async fn backend(context: &Context) -> Result<Rc<dyn Backend>> {
             Gpu::open(GpuOptions { limits }).await?
         }
     })
+}
+
+/// Says that the GPU is emulated by software, because the processor itself is faster.
+pub(super) fn note_software(backend: &dyn Backend) {
+    if backend.limits().software {
+        note!("{}", software(&backend.name()));
+    }
+}
+
+fn software(name: &str) -> String {
+    format!("{name} emulates a GPU in software: --device cpu is usually faster")
 }
 
 /// The device's limits, or WebGPU's defaults if there is no device.

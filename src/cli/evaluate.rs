@@ -39,6 +39,9 @@ pub(super) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     args.data.prompt.task()?;
+    if args.in_context == 0 {
+        args.data.check_draw()?;
+    }
     let (mut session, header) = args.model.load(context).await?;
     let wanted = args.data.or_from(header.as_ref());
     let labeled = header.as_ref().is_some_and(|header| !header.labels.is_empty());

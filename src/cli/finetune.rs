@@ -1,11 +1,11 @@
 //! `pocketllm finetune`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::context::Context;
-use super::data::{DataArgs, note_truncation};
+use super::data::{DataArgs, note_shared, note_truncation};
 use super::figures;
 use super::memory::{LimitArgs, line};
 use super::method::DtypeArgs;
@@ -14,8 +14,11 @@ use super::out_dir::{OutDir, RESULTS};
 use super::print::{note, say};
 use super::run_dir::{self, RunDir};
 use super::{device, output, progress};
+use crate::clock::Instant;
 use crate::error::{Code, Result, bail};
-use crate::format::files::FsDir;
+use crate::format::files::WEIGHTS_FILE;
+use crate::format::peft;
+use crate::text::rows::Rows;
 use crate::train::{
     AdapterFile, Diagnosis, EvaluationReport, ExampleEncoder, Examples, Method, Options, Plan,
     ReadoutTrainer, Session, Settings, Sizes, Trainer, Trajectory, read_adapter, search,
@@ -28,14 +31,14 @@ pub(super) struct Args {
     /// Training data: .csv, .tsv or .jsonl with text and label, prompt and completion, or (.jsonl) messages; plain text; or the files of a task
     #[arg(long)]
     pub(super) train: PathBuf,
-    /// Held-out data
+    /// Held-out data, which is evaluated before the first step and after the last one
     #[arg(long)]
     pub(super) eval: Option<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Data and prompt")]
     pub(super) data: DataArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Training")]
     pub(super) options: Options,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Weights, memory and output")]
     pub(super) dtype: DtypeArgs,
     /// Continue to train this peft adapter, which sets the method, rank, alpha and targets
     #[arg(long, conflicts_with = "method")]
@@ -71,6 +74,14 @@ impl Args {
         let results = if self.save_model { RESULTS } else { &[] };
         let out = OutDir::claim(&self.out, &inputs, &[run_dir::FILES, results].concat())?;
         let existing = RunDir::existing(&self.out)?;
+        // A run without a step, such as one whose loss exploded at once, holds nothing, unless it has a readout or kept the weights before
+        // the first step on purpose.
+        let is_empty = |run: &Trajectory| {
+            run.records.is_empty() && run.header.settings.pooling().is_none() && run.header.kept_of == 0
+        };
+        if !self.resume && existing.as_ref().is_some_and(is_empty) {
+            return self.checked(out, None);
+        }
         if existing.is_some() && !self.resume {
             bail!(
                 InvalidArgument,
@@ -78,12 +89,25 @@ impl Args {
                 self.out.display()
             );
         }
+        self.checked(out, existing)
+    }
+
+    /// Checks the flags that do not depend on the data.
+    fn checked(&self, out: OutDir, existing: Option<Trajectory>) -> Result<(OutDir, Option<Trajectory>)> {
         if self.eval.is_some() && self.data.draw.hold_out > 0 {
             bail!(
                 InvalidArgument,
                 "--hold-out holds out rows of --train in place of --eval; give only one of the two"
             );
         }
+        let held_out = self.eval.is_some() || self.data.draw.hold_out > 0;
+        if self.options.evaluate_every.is_some_and(|steps| steps > 0) && !held_out {
+            bail!(
+                InvalidArgument,
+                "--eval-every: expected held-out data to evaluate on, found neither --eval nor --hold-out"
+            );
+        }
+        self.data.check_draw()?;
         Ok((out, existing))
     }
 
@@ -115,7 +139,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     // All problems with the data are found before the weights are loaded.
     let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;
     let adapter = match &args.adapter {
-        Some(path) => Some(read_adapter(&session, &FsDir::new(path)?).await?),
+        Some(path) => Some(read_adapter(&session, &model::adapter_dir(path)?).await?),
         None => None,
     };
     let initial = adapter.as_ref().map(AdapterFile::initial).transpose()?.unwrap_or_default();
@@ -136,6 +160,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let (data, rest) = args.data.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
+    let shared = note_shared(&data, held_out.as_ref());
+    if args.options.balanced == Some(true) && !matches!(data.rows, Rows::Classified(_) | Rows::Questions(_)) {
+        bail!(InvalidArgument, "--balanced: expected rows with labels in {}, found none", data.name);
+    }
     // A resumed run keeps its readout.
     let mut fitter = match (&settings.readout, &existing) {
         (Some(pooling), None) => {
@@ -166,7 +194,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let template = args.data.prompt.template(&session)?;
     let sizes = Sizes::of(&examples, held_out.as_ref(), encoder.score());
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
-    note!("{}", line(&plan));
+    device::note_software(backend.as_ref());
+    note!("{}", line(context.device, backend.as_ref(), &plan, true));
     let records = u64::from(settings.steps) * u64::from(settings.estimator.probes);
     args.check_space(&out, &session, &settings.method, records)?;
     let mut session = model::load(session, backend).await?;
@@ -183,10 +212,12 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         };
     }
     let mut trainer = Trainer::new(&session, settings, encoder, template.as_deref(), examples)?;
+    let before = existing.as_ref().map(Trajectory::steps);
     if existing.is_none() {
         trainer.begin(&mut session, initial).await?;
     }
     if let Some(trajectory) = existing {
+        note!("the run continues after step {} of {}", trajectory.steps(), trainer.settings().steps);
         if trajectory.torn_bytes > 0 {
             note!("the last record was cut off after {} bytes: its step is repeated", trajectory.torn_bytes);
         }
@@ -198,6 +229,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             })
             .await?;
         bar.finish_and_clear();
+    }
+    if before.is_none() && !args.resume {
+        RunDir::forget_log(out.path())?;
     }
     let mut run = RunDir::open(out.path(), trainer.trajectory())?;
     let mut last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
@@ -212,8 +246,22 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     if args.save_model {
         output::write_result(&session, Some(&trainer.trajectory().latest_header()), &args.out).await?;
+    } else if let Some(before) = before.filter(|before| *before != trainer.done()) {
+        note_stale(&args.out, before);
     }
-    summary(context, args, &session, &trainer, last.as_ref(), &plan)
+    summary(context, args, &session, &trainer, last.as_ref(), (&plan, shared))
+}
+
+/// Says that a model or an adapter in the directory lacks the steps after step `before`.
+fn note_stale(out: &Path, before: u32) {
+    for path in
+        [WEIGHTS_FILE, peft::WEIGHTS_FILE].map(|name| out.join(name)).iter().filter(|path| path.exists())
+    {
+        note!(
+            "{}: this file was written by an earlier command, and lacks the steps after step {before}; --save-model writes it again",
+            path.display()
+        );
+    }
 }
 
 /// Searches for a learning rate, and prints the result of each.
@@ -252,6 +300,7 @@ async fn train(
     let mut diagnosis = Diagnosis::new(steps, settings.learning_rate, settings.epsilon);
     let mut last = None;
     let mut smooth: Option<f64> = None;
+    let (start, mut pace) = (Instant::now(), progress::Pace::new(trainer.done(), steps));
     loop {
         let due = trainer.done() == 0 || trainer.evaluation_due() || trainer.is_complete();
         if let Some(examples) = held_out
@@ -273,6 +322,9 @@ async fn train(
         if stepped.as_ref().is_err_and(|error| error.code() == Code::NonFiniteLoss) {
             run.keep(trainer.trajectory())?;
             bar.finish_and_clear();
+            if trainer.done() > 0 {
+                note!("{} keeps the record of this run: give a new run another --out", run.path().display());
+            }
         }
         let Some(report) = stepped? else { break };
         run.step(trainer.trajectory(), report.ms, report.tokens)?;
@@ -284,6 +336,9 @@ async fn train(
         smooth = Some(shown);
         bar.set_message(format!("loss {shown:.4}"));
         bar.inc(1);
+        if pace.is_due(trainer.done(), start.elapsed_ms() / 1e3) {
+            note!("step {:>6} of {steps}: loss {shown:.4}", trainer.done());
+        }
     }
     trainer.settle(session).await?;
     run.sync()?;
@@ -297,7 +352,7 @@ fn summary(
     session: &Session,
     trainer: &Trainer,
     last: Option<&EvaluationReport>,
-    plan: &Plan,
+    (plan, shared): (&Plan, Option<usize>),
 ) -> Result<()> {
     let steps = trainer.done();
     let loss = trainer.last_records().last().map(|r| f64::from(r.loss_plus + r.loss_minus) / 2.0);
@@ -305,6 +360,7 @@ fn summary(
         let mut value = json!({
             "steps": steps,
             "eval_accuracy": last.and_then(|r| r.accuracy),
+            "eval_in_training": shared,
             "trajectory": args.out.join(run_dir::TRAJECTORY),
             "gpu_bytes": session.model.backend().memory(),
             "plan": plan,

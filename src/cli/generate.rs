@@ -21,7 +21,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 64)]
     max_tokens: u32,
     /// Sampling temperature; 0 always takes the most likely token
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     temperature: f32,
     /// Continue after the token that ends a text
     #[arg(long)]

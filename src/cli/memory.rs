@@ -1,6 +1,8 @@
 //! The planned GPU memory of a run: its limit, and how it is displayed.
 
+use super::context::Device;
 use crate::error::Result;
+use crate::gpu::Backend;
 use crate::train::{Plan, Session, Settings, Sizes};
 
 /// The limit on the memory of a run.
@@ -31,16 +33,39 @@ impl LimitArgs {
     }
 }
 
-/// A plan in one line.
-pub(super) fn line(plan: &Plan) -> String {
+/// A plan in one line, with the name of the device. Without steps, as for a readout, there is nothing that Adam would do.
+pub(super) fn line(device: Device, backend: &dyn Backend, plan: &Plan, steps: bool) -> String {
     let mb = |bytes: u64| bytes as f64 / 1e6;
+    let memory = match device {
+        Device::Gpu => format!("GPU memory on {}", backend.name()),
+        Device::Cpu | Device::CpuReference => "memory on the processor".to_owned(),
+    };
+    let adam = match steps {
+        true => format!("; backpropagation with Adam would take {:.1} MB", mb(plan.adam)),
+        false => String::new(),
+    };
     format!(
-        "GPU memory: at most {:.1} MB ({:.1} weights, {:.1} adapter, {:.1} perturbed weights, {:.1} activations); Adam would take {:.1} MB",
+        "{memory}: at most {:.1} MB ({:.1} weights, {:.1} adapter, {:.1} perturbed weights, {:.1} activations){adam}",
         mb(plan.peak),
         mb(plan.weights),
         mb(plan.adapter),
         mb(plan.scratch),
-        mb(plan.activations),
-        mb(plan.adam)
+        mb(plan.activations)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu;
+
+    #[test]
+    fn a_plan_names_the_device_and_compares_only_steps_with_backpropagation() {
+        let (backend, plan) = (cpu::open(), Plan::default());
+        let steps = line(Device::Cpu, backend.as_ref(), &plan, true);
+        assert!(steps.starts_with("memory on the processor: at most 0.0 MB"), "{steps}");
+        assert!(steps.ends_with("; backpropagation with Adam would take 0.0 MB"), "{steps}");
+        let readout = line(Device::Gpu, backend.as_ref(), &plan, false);
+        assert!(readout.starts_with("GPU memory on cpu: at most") && readout.ends_with(')'), "{readout}");
+    }
 }

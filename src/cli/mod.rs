@@ -36,26 +36,26 @@ use context::{Context, Device, LimitsArg};
 
 use crate::error::{Code, Error, Result};
 
-/// Fine-tunes language models with MeZO on WebGPU, in about the memory that inference takes.
+/// Fine-tunes language models with MeZO, in about the memory that inference takes
 #[derive(Debug, Parser)]
-#[command(name = "pocketllm", version, about)]
+#[command(name = "pocketllm", version)]
 struct Cli {
     /// Print results and errors as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     json: bool,
     /// Where to compute: the GPU, the CPU, or the slow CPU reference kernels
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, help_heading = "Global options", value_enum, default_value_t)]
     device: Device,
     /// Which GPU limits to use: the adapter's own, or WebGPU's defaults
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, help_heading = "Global options", value_enum, default_value_t)]
     limits: LimitsArg,
     /// Matmul tiles: the fastest on this adapter, measured once (auto, or auto-f16 to try half precision
     /// too), a safe choice (untuned), or names by class
-    #[arg(long, global = true, default_value = "untuned")]
+    #[arg(long, global = true, help_heading = "Global options", default_value = "untuned")]
     tiles: String,
     /// Read the layers' weights from a scratch file in each pass instead of keeping them in GPU memory, for models that are larger than
     /// it. Adapters and readouts can then be trained, but the weights cannot. The file is in the system's directory for temporary files (TMPDIR)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     stream_layers: bool,
     #[command(subcommand)]
     command: Command,

@@ -33,6 +33,18 @@ impl ModelPath {
         FsDir::new(&self.model)
     }
 
+    /// Uses the readout that was saved with the model as modules of sentence-transformers, if there is one.
+    async fn use_readout(&self, session: &mut Session) -> Result<()> {
+        let module = |name: &str| Some(self.model.join(name)).filter(|path| path.is_dir());
+        let (Some(pooling), Some(dense)) = (module("1_Pooling"), module("2_Dense")) else { return Ok(()) };
+        // Further modules would change the outputs.
+        let more = [module("3_Dense"), module("3_Normalize")];
+        if more.iter().any(Option::is_some) {
+            return Ok(());
+        }
+        session.use_modules(&FsDir::new(pooling)?, &FsDir::new(dense)?).await
+    }
+
     /// The model as an input that no output may overwrite.
     pub(super) fn input(&self) -> Input<'_> {
         ("--model", &self.model)
@@ -81,7 +93,7 @@ impl ModelOrConfig {
 pub(super) struct TunedModel {
     #[command(flatten)]
     base: ModelPath,
-    /// Replay this trajectory first; its template and labels are used if none are given
+    /// Replay this trajectory first. Where a template and labels are needed and none are given, its own are used
     #[arg(long)]
     trajectory: Option<PathBuf>,
     /// Load this peft adapter in addition to the weights
@@ -98,8 +110,14 @@ impl TunedModel {
             Some(path) => trajectory::dtype_of(path)?,
             None => self.dtype.dtype()?,
         };
-        let mut session = self.base.load(context, dtype).await?;
+        let backend = device::backend(context).await?;
+        device::note_software(backend.as_ref());
+        let session = describe(context, backend.as_ref(), &self.base.dir()?, dtype).await?;
+        let mut session = load(session, backend).await?;
         use_adapter(&mut session, self.adapter.as_deref()).await?;
+        if self.trajectory.is_none() && self.adapter.is_none() {
+            self.base.use_readout(&mut session).await?;
+        }
         let header = match &self.trajectory {
             Some(path) => Some(trajectory::apply(&mut session, path).await?),
             None => None,
@@ -142,9 +160,25 @@ pub(super) async fn load(session: Session, backend: Rc<dyn Backend>) -> Result<S
     session
 }
 
+/// The directory of an adapter.
+///
+/// # Errors
+/// `invalid-argument` if it is not a directory.
+pub(super) fn adapter_dir(path: &Path) -> Result<FsDir> {
+    if !path.is_dir() {
+        let found = if path.exists() { "something else" } else { "nothing" };
+        let path = path.display();
+        bail!(
+            InvalidArgument,
+            "{path}: expected the directory of an adapter as peft writes it, found {found}"
+        );
+    }
+    FsDir::new(path)
+}
+
 /// Loads the adapter in `path`, if one is given, in addition to the session's weights.
 pub(super) async fn use_adapter(session: &mut Session, path: Option<&Path>) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
-    let adapter = read_adapter(session, &FsDir::new(path)?).await?;
+    let adapter = read_adapter(session, &adapter_dir(path)?).await?;
     session.use_adapter(&adapter).await
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::context::Context;
-use super::data::note_truncation;
+use super::data::{note_shared, note_truncation};
 use super::figures;
 use super::finetune::Args;
 use super::memory::line;
@@ -32,6 +32,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let (data, rest) = args.data.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
     let held_out = held_out.as_ref();
+    let shared = note_shared(&data, held_out);
     let mut trainer = match args.data.prompt.words(&session)? {
         Some((template, words)) => {
             ReadoutTrainer::on_words(&session, settings, (&template, &words), &data, held_out)?
@@ -43,7 +44,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     note_truncation(args.options.max_length, settings.max_length, [Some(examples), held_out]);
     let sizes = Sizes::of(examples, held_out, trainer.encoder().score());
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
-    note!("{}", line(&plan));
+    device::note_software(backend.as_ref());
+    note!("{}", line(context.device, backend.as_ref(), &plan, false));
     args.check_space(&out, &session, &settings.method, 0)?;
     let mut session = model::load(session, backend).await?;
     if let Some(trajectory) = &existing {
@@ -53,7 +55,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.save_model {
         output::write_result(&session, Some(trainer.header()), &args.out).await?;
     }
-    summary(context, args, &session, &trainer, &last, &plan)
+    summary(context, args, &session, &trainer, &last, (&plan, shared))
 }
 
 /// The last fit, or the figures of a run that was already complete.
@@ -94,7 +96,7 @@ fn summary(
     session: &Session,
     trainer: &ReadoutTrainer,
     last: &Last,
-    plan: &Plan,
+    (plan, shared): (&Plan, Option<usize>),
 ) -> Result<()> {
     let trajectory = args.out.join(run_dir::TRAJECTORY);
     if !context.json {
@@ -111,6 +113,7 @@ fn summary(
         "rows": trainer.rows(),
         "labels": trainer.header().labels,
         "eval_accuracy": held_out.and_then(|seen| seen.accuracy),
+        "eval_in_training": shared,
         "trajectory": trajectory,
         "gpu_bytes": session.model.backend().memory(),
         "plan": plan,

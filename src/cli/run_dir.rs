@@ -118,7 +118,7 @@ impl RunDir {
     /// # Errors
     /// The errors of [`RunDir::open`].
     pub(super) fn keep(&mut self, trajectory: &Trajectory) -> Result<()> {
-        let dir = self.trajectory_path.parent().unwrap_or(Path::new(".")).to_owned();
+        let dir = self.path().to_owned();
         *self = RunDir::open(&dir, trajectory)?;
         self.sync()
     }
@@ -132,6 +132,23 @@ impl RunDir {
     pub(super) fn best_step(&self) -> Option<u32> {
         let best = self.evaluated.iter().min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
         best.and_then(|(step, _)| u32::try_from(*step).ok())
+    }
+
+    /// The directory.
+    pub(super) fn path(&self) -> &Path {
+        self.trajectory_path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// Removes the log of a run that took no step, before another run begins in its directory.
+    ///
+    /// # Errors
+    /// `invalid-argument` if it cannot be removed.
+    pub(super) fn forget_log(dir: &Path) -> Result<()> {
+        let path = dir.join(LOG);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(write_error(&path, &error)),
+            _ => Ok(()),
+        }
     }
 
     /// Waits until all data is on disk.
@@ -162,13 +179,18 @@ fn step_line(probes: &[Record], ms: Value, tokens: Value) -> Value {
     };
     json!({
         "step": probes.first().map_or(0, |r| r.step + 1),
-        "loss_plus": mean(|r| r.loss_plus),
-        "loss_minus": mean(|r| r.loss_minus),
-        "projected_grad": mean(|r| r.projected_grad),
-        "lr": mean(|r| r.learning_rate),
+        "loss_plus": shortest(mean(|r| r.loss_plus)),
+        "loss_minus": shortest(mean(|r| r.loss_minus)),
+        "projected_grad": shortest(mean(|r| r.projected_grad)),
+        "lr": shortest(mean(|r| r.learning_rate)),
         "tokens": tokens,
         "ms": ms,
     })
+}
+
+/// The shortest number that is read as this `f32`; null if it is not finite.
+fn shortest(value: f32) -> Value {
+    json!(value.to_string().parse::<f64>().unwrap_or(f64::NAN))
 }
 
 /// The log lines that match the records, in order, and the steps after which there was an evaluation, with its loss. Lines are kept

@@ -79,7 +79,7 @@ pub struct WrongRow {
 pub enum Verdict {
     /// The whole interval is above the baseline.
     Better,
-    /// The interval contains the baseline, so these rows do not show that anything was learned.
+    /// The interval contains the baseline, so these rows do not show that the answers are better than it.
     NotBetter,
     /// The whole interval is below the baseline.
     Worse,
@@ -195,14 +195,14 @@ fn notes(
             format!("This is better than always answering {commonest:?}, which would be right for {share}.")
         }
         Verdict::NotBetter => format!(
-            "This does not show that anything was learned: always answering {commonest:?} would be right for {share}, and {examples} \
+            "This is not shown to be better than always answering {commonest:?}, which would be right for {share}: {examples} \
              cannot tell the two apart."
         ),
         Verdict::Worse => {
             format!("This is worse than always answering {commonest:?}, which would be right for {share}.")
         }
         Verdict::TooFew => format!(
-            "{examples} {} too few to say whether anything was learned: always answering {commonest:?} would be right for {share}.",
+            "{examples} {} too few to say whether this is better than always answering {commonest:?}, which would be right for {share}.",
             if rows == 1 { "is" } else { "are" }
         ),
         Verdict::OneLabel => format!(
@@ -303,7 +303,7 @@ mod tests {
             ),
             (&half, &most, Verdict::Better, "better than"),
             (&most, &most, Verdict::Better, "better than"),
-            (&most, &vec![0; 40], Verdict::NotBetter, "This does not show that anything was learned"),
+            (&most, &vec![0; 40], Verdict::NotBetter, "not shown to be better than always answering"),
             (&half, &flipped, Verdict::Worse, "worse than always answering"),
             (&vec![1; 40], &vec![1; 40], Verdict::OneLabel, "All 40 examples have the label \"junk\""),
             (&vec![0, 1, 0, 1], &vec![0, 1, 0, 1], Verdict::TooFew, "4 examples are too few"),

@@ -103,10 +103,9 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
     let head = shape::head(text);
     let chosen: Vec<&str> =
         [&wanted.text_column, &wanted.label_column].into_iter().flatten().map(|name| name.trim()).collect();
-    let has_columns = is_table.is_some() || !chosen.is_empty();
     let mut best: Option<(u8, Shape)> = None;
     for shape in Shape::all(is_table) {
-        let rank = shape.rank(name, head, &chosen, [has_columns, wanted.labeled]);
+        let rank = shape.rank(name, head, &chosen, [is_table.is_some(), wanted.labeled]);
         if rank > best.map_or(0, |(rank, _)| rank) {
             best = Some((rank, shape));
         }
@@ -120,9 +119,7 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
     let names: Vec<String> = match (first, shape) {
         (Some((_, first)), _) => distinct(first),
         (None, Shape::Table(_)) => (1..=shape::width(&grid)).map(number_of).collect(),
-        (None, Shape::Before(mark) | Shape::After(mark)) => {
-            ["before", "after"].map(|side| format!("{side} the {}", shape::mark_name(mark))).to_vec()
-        }
+        (None, _) => shape.sides(),
     };
     let first_line = if header { FirstLine::Names } else { FirstLine::Example };
     let places = places(&names, wanted, shape.label())?;

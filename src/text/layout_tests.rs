@@ -312,3 +312,78 @@ fn a_header_may_have_more_columns_than_the_rows() {
     let text = "{\"text\":\"a\",\"label\":1}text,label\ntext{text,label\n,";
     let _ = crate::text::dataset::inspect("a.csv", text.as_bytes(), &Wanted::default());
 }
+
+/// Rows of three fields, in which two columns repeat their values.
+fn two_candidates(header: &str, quoted: bool) -> String {
+    let row = |at: usize| {
+        let text = format!("The message number {at} of them{}", if quoted { ", all of them" } else { "" });
+        let text = if quoted { format!("\"{text}\"") } else { text };
+        format!("{text},{},2024-05-0{}\n", ["friend", "shop"][at % 2], 1 + at / 4)
+    };
+    format!("{header}{}", (0..32).map(row).collect::<String>())
+}
+
+#[test]
+fn a_table_with_two_columns_like_labels_is_not_divided_at_its_last_comma() {
+    for (header, quoted) in
+        [("message,sender_type,date\n", false), ("nachricht,absender,tag_\n", false), ("", true)]
+    {
+        let text = two_candidates(header, quoted);
+        for (name, wanted) in [
+            ("own.csv", Wanted::default()),
+            ("own.csv", labeled()),
+            ("the examples", Wanted::default()),
+            ("the examples", labeled()),
+        ] {
+            let reading = inspect(name, text.as_bytes(), &wanted).unwrap();
+            let found = layout(&reading);
+            assert_eq!((found.columns.len(), found.divided), (3, None), "{header}");
+            assert_eq!((found.header, found.certainty), (!header.is_empty(), Certainty::Unsure), "{header}");
+            let refusal = reading.whole().unwrap_err();
+            let (_, columns) = refusal.message().split_once("Choose the text column").unwrap();
+            let names = if quoted { "column 1,column 2,column 3" } else { header.trim() };
+            assert!(names.split(',').all(|name| columns.contains(&format!("`{name}`"))), "{refusal}");
+        }
+        // Columns that are chosen are those of the table.
+        for wanted in [columns("1", "2"), columns("", "2"), Wanted { labeled: true, ..columns("", "2") }] {
+            let reading = inspect("own.csv", text.as_bytes(), &wanted).unwrap();
+            assert_eq!(rows(&reading).len(), 32);
+            assert_eq!(rows(&reading)[1][1], "shop");
+            assert!(rows(&reading)[1][0].starts_with("The message number 1"));
+        }
+    }
+    let text = two_candidates("message,sender_type,date\n", false);
+    for (wanted, label) in [
+        (columns("", "sender_type"), "friend"),
+        (columns("message", "date"), "2024-05-01"),
+        (columns("1", "3"), "2024-05-01"),
+    ] {
+        let reading = inspect("own.csv", text.as_bytes(), &wanted).unwrap();
+        assert_eq!(rows(&reading)[0], ["The message number 0 of them", label]);
+        assert_eq!(reading.whole().unwrap().0.len(), 32);
+    }
+    let error = inspect("own.csv", text.as_bytes(), &columns("", "sender")).unwrap_err();
+    assert!(error.message().contains("expected `message`, `sender_type`, `date` or a number"), "{error}");
+}
+
+#[test]
+fn texts_with_commas_before_a_label_are_still_divided_at_the_last_one() {
+    // As many commas in every line, and a different number of them.
+    let even = "Lunch, at noon?,friend\nPay here, now,scam\nSee you, bye,friend\nWin it, now,scam\n";
+    let uneven = "Lunch, at noon?,friend\nPay, pay, now,scam\nSee you,friend\nHi, win it, now,scam\n";
+    // The same with texts that begin with a quotation mark.
+    let spoken =
+        "\"Lunch\", she said,friend\n\"Pay\", it said,scam\n\"Bye\", he said,friend\n\"Win\", now,scam\n";
+    for text in [even, uneven, spoken] {
+        for (name, wanted) in
+            [("the examples", labeled()), ("own.csv", labeled()), ("the examples", Wanted::default())]
+        {
+            let reading = inspect(name, text.as_bytes(), &wanted).unwrap();
+            let labels: Vec<&str> = rows(&reading).iter().map(|row| row[1]).collect();
+            assert_eq!(labels, ["friend", "scam", "friend", "scam"], "{text}");
+        }
+    }
+    let reading = pasted(uneven, &labeled());
+    assert_eq!(layout(&reading).divided, Some(Division { at: Occurrence::Last, mark: ',' }));
+    assert_eq!(rows(&reading)[1], ["Pay, pay, now", "scam"]);
+}

@@ -1,5 +1,7 @@
 //! The rows of a data set, independent of the kind of file that they were read from.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -94,6 +96,32 @@ pub enum Rows {
 }
 
 impl Rows {
+    /// A hash of each row's texts without its label.
+    fn tags(&self) -> impl Iterator<Item = u64> {
+        let texts: Vec<Vec<String>> = match self {
+            Rows::Classified(rows) => {
+                let both = |row: &Classified| {
+                    [Some(&row.text), row.text_b.as_ref()].into_iter().flatten().cloned().collect()
+                };
+                rows.iter().map(both).collect()
+            }
+            Rows::Completion(rows) => {
+                rows.iter().map(|row| vec![row.prompt.clone(), row.completion.clone()]).collect()
+            }
+            Rows::Questions(rows) => rows.iter().map(|row| vec![row.prompt.clone()]).collect(),
+            Rows::Chat(rows) => rows.iter().map(|row| vec![format!("{:?}", row.messages)]).collect(),
+            Rows::Plain(texts) => texts.iter().map(|text| vec![text.clone()]).collect(),
+        };
+        texts.into_iter().map(|texts| {
+            let mut hash = Xxh3::new();
+            for text in &texts {
+                hash.update(&(text.len() as u64).to_le_bytes());
+                hash.update(text.trim().as_bytes());
+            }
+            hash.digest()
+        })
+    }
+
     /// Selects labeled rows by their indices, in the given order. Rows of other kinds give an empty list.
     pub fn select(&self, places: &[usize]) -> Rows {
         match self {
@@ -131,6 +159,13 @@ impl Dataset {
     /// Whether there are no rows; the readers never return an empty data set.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many of the rows have a text that is also in `other`. Labels are ignored, because a known text with another label is
+    /// not a new one either.
+    pub fn shared_with(&self, other: &Dataset) -> usize {
+        let known: HashSet<u64> = other.rows.tags().collect();
+        self.rows.tags().filter(|tag| known.contains(tag)).count()
     }
 
     /// xxh3-64 of the content: a tag of the kind, then each field as its length in bytes (u64, little-endian) and its bytes. An
@@ -189,5 +224,22 @@ impl Dataset {
             }
         }
         hash.digest()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::text::dataset::read;
+
+    #[test]
+    fn rows_whose_text_is_in_another_set_are_counted() {
+        let set = |text: &str| read("x.csv", text.as_bytes()).unwrap();
+        let train = set("text,label\nlunch at noon,a\npay here,b\nsee you,a\n");
+        assert_eq!(set("text,label\npay here,b\nlunch at noon,b\nnew,a\n").shared_with(&train), 2);
+        assert_eq!(train.shared_with(&train), 3);
+        assert_eq!(set("text,label\nnoon,a\n").shared_with(&train), 0);
+        let pairs = |second: &str| set(&format!("text,text_b,label\nlunch at noon,{second},a\n"));
+        assert_eq!((pairs("no").shared_with(&train), pairs("no").shared_with(&pairs("no"))), (0, 1));
+        assert_eq!(pairs("yes").shared_with(&pairs("no")), 0);
     }
 }

@@ -93,15 +93,16 @@ impl Shape {
         }
     }
 
-    /// How well the beginning of a file fits the shape; 0 if it does not. `has_columns` says that the file is known to have
-    /// columns, and `labeled` that it is known to have labels.
+    /// How well the beginning of a file fits the shape; 0 if it does not. `named_table` says that the file's name or the user calls it
+    /// a table, and `labeled` that it is known to have labels.
     pub(crate) fn rank(
         self,
         name: &str,
         head: &str,
         chosen: &[&str],
-        [has_columns, labeled]: [bool; 2],
+        [named_table, labeled]: [bool; 2],
     ) -> u8 {
+        let has_columns = named_table || !chosen.is_empty();
         let Ok(grid) = self.grid(name, head) else { return 0 };
         let width = width(&grid);
         let fitting = grid.iter().filter(|(_, record)| record.len() == width).count();
@@ -121,6 +122,20 @@ impl Shape {
             Some(_) => likeness == Likeness::Strong,
             None => guess.certainty == Certainty::Likely,
         };
+        // A table in which several columns could be the labels is not divided at one of its marks: the user chooses the columns.
+        let is_table_of_many =
+            width > 2 && (header || ((named_table || self.is_quoted(head, &grid)) && is_tight(&grid)));
+        if is_table
+            && fitting == grid.len()
+            && (has_columns || labeled || likeness == Likeness::Strong)
+            && (is_table_of_many || Shape::has_name(&grid, chosen))
+        {
+            return 4;
+        }
+        // The columns that were chosen must exist.
+        if !is_table && !chosen.iter().all(|column| self.has_column(column)) {
+            return 1;
+        }
         match () {
             () if likely && fitting == grid.len() => 4,
             () if likely || (labeled && self.has_few_labels(&grid)) => 3,
@@ -136,9 +151,39 @@ impl Shape {
     pub(crate) fn has_header(self, grid: &Grid, chosen: &[&str]) -> bool {
         let rest: Vec<&StringRecord> = grid.iter().skip(1).take(1000).map(|(_, record)| record).collect();
         let Some((_, first)) = grid.first().filter(|_| !rest.is_empty()) else { return false };
+        matches!(self, Shape::Table(_)) && (Shape::has_name(grid, chosen) || guess::is_header(first, &rest))
+    }
+
+    /// Whether the first record contains the name of a `chosen` column.
+    fn has_name(grid: &Grid, chosen: &[&str]) -> bool {
         let by_name = chosen.iter().filter(|name| name.parse::<usize>().is_err());
         let is_chosen = |cell: &str| by_name.clone().any(|name| name.eq_ignore_ascii_case(cell.trim()));
-        matches!(self, Shape::Table(_)) && (first.iter().any(is_chosen) || guess::is_header(first, &rest))
+        grid.first().is_some_and(|(_, first)| first.iter().any(is_chosen))
+    }
+
+    /// Whether quotation marks protect a separator or a line end in a field, or enclose every line.
+    fn is_quoted(self, text: &str, grid: &Grid) -> bool {
+        let Shape::Table(mark) = self else { return false };
+        let is_enclosed = |line: &str| line.len() > 1 && line.starts_with('"') && line.ends_with('"');
+        let is_protected = |cell: &str| cell.contains([char::from(mark), '\n']);
+        grid.iter().any(|(_, record)| record.iter().any(is_protected))
+            || text.lines().map(str::trim).filter(|line| !line.is_empty()).all(is_enclosed)
+    }
+
+    /// The names of the two parts of a line; empty for a table.
+    pub(crate) fn sides(self) -> Vec<String> {
+        match self {
+            Shape::Table(_) => Vec::new(),
+            Shape::Before(mark) | Shape::After(mark) => {
+                ["before", "after"].map(|side| format!("{side} the {}", mark_name(mark))).to_vec()
+            }
+        }
+    }
+
+    /// Whether a line has a part of this name or number.
+    fn has_column(self, chosen: &str) -> bool {
+        chosen.parse::<usize>().is_ok_and(|number| number <= 2)
+            || self.sides().iter().any(|side| side.eq_ignore_ascii_case(chosen))
     }
 
     /// The index of the label's field, if the shape determines it.
@@ -192,6 +237,11 @@ impl Shape {
             }
         }
     }
+}
+
+/// Whether no field begins with white space, unlike what follows a comma in a sentence.
+fn is_tight(grid: &Grid) -> bool {
+    grid.iter().all(|(_, record)| record.iter().all(|cell| !cell.starts_with(char::is_whitespace)))
 }
 
 /// A separator in words.

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, json};
 
-use super::adapter_files::{READOUT_FILE, adapter_base};
+use super::adapter_files::adapter_base;
+use super::beside::{READOUT_FILE, READOUT_WEIGHTS};
 use super::classifier::Classifier;
 use super::readout_export::json_file;
 use super::save::{Addition, Changes};
@@ -15,9 +16,6 @@ use crate::format::peft::{
 };
 use crate::model::{Adapter, AdapterSpec, HeadKind, ModelSpec};
 use crate::names::Named;
-
-/// The weights of a readout that is saved beside an adapter, when transformers has no class for it.
-const READOUT_WEIGHTS: &str = "readout.safetensors";
 
 /// Families whose classes in transformers ignore the keys and values before a text, which is what `peft` gives them for a prefix.
 const WITHOUT_PREFIX: [&str; 3] = ["distilbert", "megatron-bert", "modernbert"];

@@ -1,20 +1,13 @@
 //! Reads adapters in the format of `peft`.
 
-use std::collections::HashSet;
-
-use serde_json::Value;
-
+use super::beside::Beside;
 use super::method::{LoraA, Method};
 use super::session::Session;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
-use crate::format::files::{MAX_CONFIG_BYTES, ModelDir};
+use crate::format::files::ModelDir;
 use crate::format::peft::{self, Base, Lora, Module, tensors};
-use crate::format::source::read_whole;
 use crate::model::{ModelSpec, TensorId, TensorSpec};
-
-/// The file that describes a readout beside an adapter: its labels, and the tokens whose hidden states it scores.
-pub(super) const READOUT_FILE: &str = "readout.json";
 
 /// An adapter read from its files: its method, and its values tensor by tensor.
 #[derive(Clone, Debug)]
@@ -25,8 +18,8 @@ pub struct AdapterFile {
     pub values: Vec<f32>,
     /// Tensors of the base model that the adapter replaces or adds: those in `modules_to_save`, and trained biases.
     replaced: Checkpoint,
-    /// The labels of the adapter's classifier, if `readout.json` names them. `peft` has no field for them.
-    labels: Option<Vec<String>>,
+    /// The readout that was saved with the adapter, or the labels of the adapter's classifier.
+    beside: Beside,
 }
 
 impl AdapterFile {
@@ -116,32 +109,8 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
             ),
         }
     }
-    let labels = if has_classifier { read_labels(dir).await? } else { None };
-    Ok(AdapterFile { method, values, replaced, labels })
-}
-
-/// The labels in `readout.json`, if that file exists beside the adapter.
-async fn read_labels(dir: &dyn ModelDir) -> Result<Option<Vec<String>>> {
-    let Some(source) = dir.open(READOUT_FILE).await? else { return Ok(None) };
-    let bytes = read_whole(source.as_ref(), MAX_CONFIG_BYTES).await?;
-    let at = format!("{}: {READOUT_FILE}", dir.name());
-    let file: Value = serde_json::from_slice(&bytes).map_err(|e| err!(FileCorrupt, "{at}: {e}"))?;
-    let texts =
-        file["labels"].as_array().map(|labels| labels.iter().map(|label| label.as_str().map(str::to_owned)));
-    let Some(labels) = texts.and_then(Iterator::collect::<Option<Vec<String>>>) else {
-        bail!(FileCorrupt, "{at}: labels: expected a list of strings, found {}", file["labels"]);
-    };
-    refuse_repeated(&labels, &format!("{at}: labels"))?;
-    Ok(Some(labels))
-}
-
-/// Rejects duplicate label names, because a row's label would always resolve to the first of them.
-pub(super) fn refuse_repeated(labels: &[String], at: &str) -> Result<()> {
-    let mut seen = HashSet::new();
-    if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
-        bail!(FileCorrupt, "{at}: {label:?} appears twice");
-    }
-    Ok(())
+    let beside = Beside::read(session, dir, has_classifier).await?;
+    Ok(AdapterFile { method, values, replaced, beside })
 }
 
 /// The tensor of the model with this name.
@@ -188,6 +157,7 @@ impl Session {
         let names = file.replaced.tensors.keys();
         let ids: Vec<TensorId> =
             names.filter_map(|name| replaced_tensor(self.model.spec(), name)).map(|(id, _)| id).collect();
+        self.beside = file.beside.clone();
         if file.replaced.tensors.is_empty() {
             return Ok(());
         }
@@ -195,8 +165,6 @@ impl Session {
         if replaced.is_err() {
             // Some tensors may have been replaced already. Nothing of a rejected adapter may remain.
             self.reset(&mut |_| Ok(())).await?;
-        } else {
-            self.adapter_labels.clone_from(&file.labels);
         }
         replaced
     }

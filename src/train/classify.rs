@@ -21,7 +21,10 @@ impl Session {
         max_length: u32,
     ) -> Result<Examples> {
         let Some(label) = encoder.label_words().first() else {
-            bail!(InvalidArgument, "to classify, give a template and labels, or the trajectory of a readout");
+            bail!(
+                InvalidArgument,
+                "to classify, give a template and labels, or the trajectory of a readout, or an adapter or a model that was saved with a readout"
+            );
         };
         if let ExampleEncoder::Classification { template, .. } = encoder
             && !template.has_text_b()

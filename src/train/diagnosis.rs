@@ -15,6 +15,9 @@ const SOON: usize = 10;
 /// The multiple of the reference loss above which the learning rate is suspected.
 const HIGH: f64 = 2.0;
 
+/// The part of the loss up to which the branches' losses differ by rounding alone: 32 units in the last place of f32.
+const ROUNDING: f64 = 32.0 * f32::EPSILON as f64;
+
 /// The kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -86,7 +89,7 @@ impl Diagnosis {
         }
         let differences = report.probes.iter().map(|p| f64::from((p.loss_plus - p.loss_minus).abs()));
         let largest = differences.fold(0.0, f64::max);
-        self.same = if largest == 0.0 { self.same + 1 } else { 0 };
+        self.same = if largest <= ROUNDING * loss.abs() { self.same + 1 } else { 0 };
         self.apart = if largest > 0.5 * loss.abs() { self.apart + 1 } else { 0 };
         let (trouble, message) = self.look()?;
         if self.given.contains(&trouble) {
@@ -100,7 +103,7 @@ impl Diagnosis {
         let (lr, eps) = (self.learning_rate, self.epsilon);
         if self.same >= SOON {
             let message = format!(
-                "the losses at theta + epsilon z and theta - epsilon z have been equal for {} steps: nothing is learned. Use a larger \
+                "the losses at theta + epsilon z and theta - epsilon z have been equal, except for rounding, for {} steps: nothing is learned. Use a larger \
                  epsilon than {eps:e}, such as {:.0e}",
                 self.same,
                 eps * 10.0
@@ -198,6 +201,7 @@ mod tests {
         assert_eq!(troubles(|_| 0.7, 1e-3), [Trouble::Flat]);
         assert_eq!(troubles(|i| 0.7 + i * 2e-3, 1e-3), [Trouble::Rising]);
         assert_eq!(troubles(|i| 1.0 - i * 1e-3, 0.0), [Trouble::NoDifference]);
+        assert_eq!(troubles(|i| 1.0 - i * 1e-3, 1e-6), [Trouble::NoDifference], "rounding is no difference");
         assert_eq!(troubles(|i| 1.0 - i * 1e-3, 2.0), [Trouble::LargeDifference]);
         // Losses that have risen at once differ a lot, but epsilon is not at fault.
         assert_eq!(troubles(|i| if i < 1.0 { 0.7 } else { 40.0 }, 60.0), [Trouble::Rising]);

@@ -126,5 +126,5 @@ fn bits(dtype: DType) -> usize {
 
 /// A number of bytes in a human-readable form.
 fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
+    if bytes < 100_000 { format!("{bytes} bytes") } else { format!("{:.1} MB", bytes as f64 / 1e6) }
 }

@@ -116,7 +116,9 @@ impl Header {
             bail!(InvalidArgument, "trajectory header: cannot be written as JSON");
         };
         // A setting that is off is absent, so each header may have fields that the other lacks.
-        for field in mine.keys().chain(theirs.keys()) {
+        // Another method also has other values of other settings, so it is named first.
+        let method = "method".to_owned();
+        for field in std::iter::once(&method).chain(mine.keys()).chain(theirs.keys()) {
             match (mine.get(field), theirs.get(field)) {
                 (mine, theirs) if mine == theirs => {}
                 (Some(value), Some(found)) => {

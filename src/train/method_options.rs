@@ -67,7 +67,7 @@ pub struct MethodOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora_rank: Option<u32>,
     /// LoRA: numerator of the scale, which is alpha / rank [default: 16]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, allow_negative_numbers = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora_alpha: Option<f32>,
     /// LoRA: the adapted layers, by q, k, v, o, gate, up, down, module names, or all-linear [default: q,v]
@@ -115,11 +115,11 @@ pub struct MethodOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distribution: Option<Distribution>,
     /// Clip the projected gradient to +/- this value; 0 turns clipping off [default: 0]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, allow_negative_numbers = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<f32>,
     /// Momentum coefficient. It takes no memory: the directions of past steps are drawn again [default: 0]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, allow_negative_numbers = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub momentum: Option<f32>,
     /// How the trained values are updated from the estimated gradient. adam is for methods lora and prefix; its moments are on the host [default: adam if LoRA's A is activations and there is no momentum; otherwise sgd]
@@ -127,15 +127,15 @@ pub struct MethodOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerKind>,
     /// Adam: decay rate of the mean of the gradient [default: 0.9]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, allow_negative_numbers = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta1: Option<f32>,
     /// Adam: decay rate of the mean of the squared gradient [default: 0.999]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, allow_negative_numbers = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta2: Option<f32>,
     /// Adam: added to the square root of the mean of the squared gradient [default: 1e-8]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long = "adam-eps"))]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long = "adam-eps", allow_negative_numbers = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adam_epsilon: Option<f32>,
     /// Estimator low-rank: rank of a direction, a multiple of 4 [default: 4]

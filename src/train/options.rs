@@ -54,7 +54,7 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch: Option<u32>,
     /// Learning rate, or auto: a search that tries five rates for 50 steps each [default: by method, estimator and the model's size]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long = "lr"))]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long = "lr", allow_negative_numbers = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<Rate>,
     /// How the learning rate changes: linear falls to 0 at the last step [default: constant]
@@ -62,11 +62,11 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
     /// Decoupled weight decay of the matrices [default: the task's, or 0]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, allow_negative_numbers = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f32>,
     /// Perturbation scale [default: by method: 1e-3 for full, 1e-2 for lora, 1e-1 for prefix]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long = "eps"))]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long = "eps", allow_negative_numbers = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epsilon: Option<f32>,
     /// Seed of the directions and of the data's order. The same seed gives the same run, bit for bit [default: 0]
@@ -82,8 +82,7 @@ pub struct Options {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, num_args(0..=1), require_equals(true), default_missing_value("true")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balanced: Option<bool>,
-    /// Number of steps between evaluations. The command line also evaluates before the first step and after the last [default: 0, no
-    /// evaluations in between]
+    /// Number of steps between evaluations [default: 0, no evaluations in between]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long = "eval-every"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluate_every: Option<u32>,

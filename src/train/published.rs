@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::adapter_files::{READOUT_FILE, refuse_repeated};
+use super::beside::{Beside, READOUT_FILE, refuse_repeated};
 use super::classifier::{Classifier, Dense, LayerNorm};
 use super::session::Session;
 use crate::error::{Result, bail, err};
@@ -10,12 +10,15 @@ use crate::fit::Linear;
 use crate::model::{NormKind, Pooling};
 
 impl Session {
-    /// The classifier in the model's checkpoint, or `None` if it has none.
+    /// The readout that was saved with the adapter or the model, or the classifier in the model's checkpoint; `None` if there is none.
     ///
     /// # Errors
     /// `model-unsupported` for a head that is not a single-label classifier; `file-corrupt` if its tensors and the labels in the
     /// configuration do not match; read errors.
     pub async fn published_classifier(&self) -> Result<Option<Classifier>> {
+        if let Beside::Readout { labels, pooling, linear } = &self.beside {
+            return Ok(Some(Classifier::plain(labels.clone(), *pooling, linear.clone())));
+        }
         let spec = self.model.spec();
         let Some(head) = &spec.classifier else { return Ok(None) };
         let (checkpoint, width) = (self.checkpoint(), spec.hidden as usize);
@@ -136,9 +139,9 @@ impl Session {
     }
 
     /// The labels in `id2label`, or the default names of transformers if that field is absent.
-    fn label_names(&self, count: usize) -> Result<Vec<String>> {
+    pub(super) fn label_names(&self, count: usize) -> Result<Vec<String>> {
         let numbered = || (0..count).map(|label| format!("LABEL_{label}")).collect();
-        if let Some(labels) = &self.adapter_labels {
+        if let Beside::Labels(labels) = &self.beside {
             if labels.len() != count {
                 let named = labels.len();
                 bail!(

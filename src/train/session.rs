@@ -52,8 +52,8 @@ pub struct Session {
     checkpoint: Checkpoint,
     /// The base model's checkpoint, while an adapter replaces tensors in it.
     base: Option<Checkpoint>,
-    /// The labels of an adapter's classifier, if a file beside the adapter names them.
-    pub(super) adapter_labels: Option<Vec<String>>,
+    /// The readout, or its labels, in files beside an adapter or the model.
+    pub(super) beside: super::beside::Beside,
     /// The equivalent of `tokenizer_config.json` for a model from a GGUF file.
     tokenizer_config: Option<Map<String, Value>>,
     config: Rc<Config>,
@@ -117,7 +117,7 @@ impl Session {
             chat,
             checkpoint,
             base,
-            adapter_labels: None,
+            beside: Default::default(),
             tokenizer_config,
             config,
             copied_files,
@@ -164,7 +164,7 @@ impl Session {
             chat: Err(err!(ModelUnsupported, "{}: only its memory is planned", self.name)),
             checkpoint: self.checkpoint.clone(),
             base: None,
-            adapter_labels: None,
+            beside: Default::default(),
             tokenizer_config: None,
             config: self.config.clone(),
             copied_files: SourceFiles::default(),
@@ -206,7 +206,7 @@ impl Session {
     /// Read errors; errors from `progress`.
     pub async fn reset(&mut self, progress: &mut dyn FnMut(LoadProgress) -> Result<()>) -> Result<()> {
         self.remove_adapter();
-        self.adapter_labels = None;
+        self.beside = Default::default();
         if let Some(base) = self.base.take() {
             self.checkpoint = base;
         }

@@ -145,7 +145,7 @@ impl Watch {
     ) -> Error {
         let rate = settings.learning_rate;
         let kept = match good {
-            0 => "No step is kept, because the loss exploded at the first one".to_owned(),
+            0 => "No step is kept, because the loss was not good after any of them".to_owned(),
             good => {
                 format!("The record is kept up to step {good}, the last one after which the loss was good")
             }

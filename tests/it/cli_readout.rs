@@ -51,6 +51,15 @@ fn a_readout_from_the_first_row_to_the_answer() {
     let replayed = Path::new(replayed["model"].as_str().unwrap()).to_owned();
     let file = replayed.file_name().unwrap();
     assert!(std::fs::read(&replayed).unwrap() == std::fs::read(out.join(file)).unwrap());
+    // So does the directory that was saved, without the base model and the trajectory.
+    let saved = ["--model", text(&again)];
+    let of_saved = json(&run(&[&["evaluate"], &saved[..], &["--eval", &data]].concat()));
+    assert_eq!(of_saved["accuracy"], seen["accuracy"]);
+    assert!((of_saved["loss"].as_f64().unwrap() - seen["loss"].as_f64().unwrap()).abs() < 1e-5);
+    assert_eq!(
+        json(&run(&[&["classify"], &saved[..], &["--text", "Boring"]].concat()))[0]["label"],
+        "terrible"
+    );
     let texts = ["--text", "this is one very happy film!", "--text", "Boring and dull"];
     let answers = json(&run(&[&["classify"], &tuned[..], &texts].concat()));
     assert_eq!(answers.as_array().unwrap().len(), 2);
@@ -216,7 +225,7 @@ fn an_adapter_is_saved_with_the_readout_before_it() {
         assert!(std::fs::read(again.join(file)).unwrap() == std::fs::read(out.join(file)).unwrap(), "{file}");
     }
     // No class scores the mean, so the weights are in a separate file.
-    let (_, out) = train("mean");
+    let (done, out) = train("mean");
     let config: Value =
         serde_json::from_slice(&std::fs::read(out.join("adapter_config.json")).unwrap()).unwrap();
     assert_eq!((&config["task_type"], &config["modules_to_save"]), (&Value::Null, &Value::Null));
@@ -224,6 +233,22 @@ fn an_adapter_is_saved_with_the_readout_before_it() {
     let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
     assert_eq!(weights.tensor("linear.weight").unwrap().shape()[0], 2);
     assert_eq!(weights.tensor("linear.bias").unwrap().shape(), [2]);
+    // It answers with this readout.
+    let seen =
+        json(&run(&["evaluate", "--model", &model, "--adapter", text(&out), "--eval", text(&numbered)]));
+    let (loss, expected) = (seen["loss"].as_f64().unwrap(), done["eval_loss"].as_f64().unwrap());
+    assert!((loss - expected).abs() < 1e-5, "{loss}, expected {expected}");
+    let classify =
+        || json(&run(&["classify", "--model", &model, "--adapter", text(&out), "--text", "a fine film"]));
+    assert!(classify()[0]["probabilities"]["1"].is_number());
+    for (changed, said) in [
+        (r#"{"labels":["0","1"],"pooling":"all"}"#, "readout.json: pooling: expected mean, first or last"),
+        (r#"{"labels":["0","1","2"],"pooling":"mean"}"#, "readout.safetensors: linear.weight has shape"),
+    ] {
+        std::fs::write(out.join("readout.json"), changed).unwrap();
+        let error = classify()["error"].clone();
+        assert!(error["message"].as_str().unwrap().contains(said), "{error}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod campaign;
 mod chat_golden;
 mod cli;
 mod cli_commands;
+mod cli_notes;
 mod cli_readout;
 mod cli_runs;
 mod cli_said;

@@ -171,8 +171,8 @@ def one(args, task, model, name, seed, rate=None, choosing=False):
                 command += ["--steps", steps(args, method), "--batch-size", BATCH, "--eps", method.eps, "--lr", rate]
         else:
             # The demonstrations come before a text of the usual length.
-            command = ["evaluate", *common, "--data-seed", seed]
-            command += ["--in-context", method.examples, "--train", data.train] if method.examples else ["--max-length", data.length]
+            shown = ["--data-seed", seed, "--in-context", method.examples, "--train", data.train]
+            command = ["evaluate", *common, *(shown if method.examples else ["--max-length", data.length])]
         threads = {"LP_NUM_THREADS": "1"} if args.jobs > 1 else {}
         command = [str(part) for part in [args.binary, "--json", "--device", args.device, *command]]
         ended = subprocess.run(command, capture_output=True, text=True, env=os.environ | threads)

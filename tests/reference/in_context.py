@@ -86,8 +86,8 @@ def main():
         lines = [row[0] for row in read(held_out)[1]]
         for count in map(int, args.examples.split(",")):
             command = [args.binary, "--json", "evaluate", "--model", args.model, "--eval", held_out, "--template", args.template]
-            command += ["--labels", args.labels, "--wrong", "--data-seed", args.seed]
-            command += ["--in-context", count, "--train", args.train] if count else []
+            command += ["--labels", args.labels, "--wrong"]
+            command += ["--data-seed", args.seed, "--in-context", count, "--train", args.train] if count else []
             done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
             seen = json.loads(done.stdout)
             shown = [train[line] for line in seen.get("in_context", {"rows": []})["rows"]]

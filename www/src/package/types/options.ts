@@ -119,7 +119,7 @@ export interface RunOptions extends MethodOptions {
   readonly sequential?: boolean | undefined;
   /** Spread the labels of the examples evenly over the shuffled order, so that every batch has about the shares of the whole data. A text without a label is shuffled as usual [default: by preset lowest-loss] */
   readonly balanced?: boolean | undefined;
-  /** Number of steps between evaluations. The command line also evaluates before the first step and after the last [default: 0, no evaluations in between] */
+  /** Number of steps between evaluations [default: 0, no evaluations in between] */
   readonly evaluateEvery?: number | undefined;
   /** Keep the weights of the evaluation with the lowest held-out loss, which may be the one before the first step, instead of those of the last step. The record then ends at that evaluation. This needs held-out data */
   readonly keepBest?: boolean | undefined;
