@@ -25,6 +25,7 @@ export const link: Texts['link'] = {
   hub: (parameters: string) => `Das Modell hat ${parameters} Parameter und wird von Hugging Face geladen, falls es nicht schon hier ist.`,
   files: (parameters: string) => `Das Modell hat ${parameters} Parameter. Wähle seine Dateien, die du vom Absender bekommen kannst.`,
   notIncluded: 'Das Modell ist in dieser Kopie der Seite nicht enthalten.',
+  accuracy: 'Wie genau es ist, wurde auf dem Gerät des Absenders gemessen und steht nicht im Link.',
   choose: 'Modelldateien wählen',
   open: 'Öffnen',
   dismiss: 'Nein, danke',

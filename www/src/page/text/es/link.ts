@@ -25,6 +25,7 @@ export const link: Texts['link'] = {
   hub: (parameters: string) => `Su modelo tiene ${parameters} parámetros y se descarga de Hugging Face, si no está ya aquí.`,
   files: (parameters: string) => `Su modelo tiene ${parameters} parámetros. Elige sus archivos, que puede darte quien envió el enlace.`,
   notIncluded: 'Su modelo no viene con esta copia de la página.',
+  accuracy: 'Su precisión se midió en el dispositivo de quien lo envió, y no está en el enlace.',
   choose: 'Elegir los archivos del modelo',
   open: 'Abrir',
   dismiss: 'No, gracias',

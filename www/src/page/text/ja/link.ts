@@ -25,6 +25,7 @@ export const link: Texts['link'] = {
   hub: (parameters: string) => `モデルのパラメーターは${parameters}個です。この端末になければ、Hugging Faceからダウンロードします。`,
   files: (parameters: string) => `モデルのパラメーターは${parameters}個です。モデルのファイルを選んでください。ファイルは送った人からもらえます。`,
   notIncluded: 'このページにはそのモデルが付属していません。',
+  accuracy: '正解率は送った人の端末で測定されたもので、リンクには含まれていません。',
   choose: 'モデルのファイルを選ぶ',
   open: '開く',
   dismiss: '開かない',

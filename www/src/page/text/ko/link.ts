@@ -25,6 +25,7 @@ export const link: Texts['link'] = {
   hub: (parameters: string) => `모델의 매개변수는 ${parameters}개예요. 이 기기에 없으면 Hugging Face에서 다운로드해요.`,
   files: (parameters: string) => `모델의 매개변수는 ${parameters}개예요. 모델 파일을 선택하세요. 파일은 보낸 사람에게 받을 수 있어요.`,
   notIncluded: '이 페이지에는 그 모델이 들어 있지 않아요.',
+  accuracy: '정확도는 보낸 사람의 기기에서 측정했고, 링크에는 들어 있지 않아요.',
   choose: '모델 파일 선택',
   open: '열기',
   dismiss: '아니요',
