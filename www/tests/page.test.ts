@@ -178,9 +178,22 @@ test('pasted examples: label words, problems by row, and a wrong setting', async
   await trainDeeply(page);
   await page.getByRole('button', { name: 'Start training' }).click();
   await page.getByText('must contain {text}. Correct it in step 2').waitFor();
-  await page.getByRole('button', { name: 'Give it examples' }).click();
+  await page.getByRole('button', { name: 'Change the words' }).click();
   await page.getByLabel('The sentence it completes').fill('{text} It was [MASK] .');
+  // A word that the model does not know is named before the training is started, and the error goes when the word is corrected.
+  await page.getByLabel('Word for Scam').fill('refund');
   await page.getByRole('button', { name: 'Next: training' }).click();
+  await page.getByText('This model does not know “refund” as a whole word.').waitFor();
+  expect(await faultsOf(page)).toEqual([]);
+  await shoot(page, 'phone-dark-3-unknown-word');
+  await page.getByRole('radio', { name: 'Quickly' }).check();
+  await expect.poll(() => page.locator('#train-problem .problem').count()).toBe(0);
+  await page.getByRole('radio', { name: 'Deeply' }).check();
+  await page.getByRole('button', { name: 'Change the words' }).click();
+  await page.getByLabel('Word for Scam').fill('fraud');
+  await page.getByRole('button', { name: 'Next: training' }).click();
+  await page.locator('#length-field').waitFor();
+  await expect.poll(() => page.locator('#train-problem .problem').count()).toBe(0);
 
   // The examples change while the training is being prepared. It would learn from the old ones.
   await page.evaluate(() => {
