@@ -1,9 +1,10 @@
 /** Measures a model before and after training: on the person's sentences and the texts that are kept aside, or by what it writes after some openings. */
 import type { FineTuner } from 'pocketllm';
+import { areForeign } from './knows.ts';
 import { isAbort } from './problem.ts';
 import { worded } from './prompt.ts';
 import { thinned } from './rows.ts';
-import { asked, isFolded, type App, type Dataset } from './state.ts';
+import { asked, isFolded, type App, type Comparison, type Dataset } from './state.ts';
 import { t } from './text.ts';
 import { END_OF_TURN, promptOf, type Form } from './writing.ts';
 
@@ -32,6 +33,7 @@ export async function measure(
       if (signal.aborted) return;
       each[when] = await tuner.classify(each.text, prompt);
     }
+    if (when === 'after') await markForeign(tuner, app.comparisons);
     const kept = thinned(dataset.heldOut, heldOut);
     const rows = app.prompting?.readout === true ? kept : worded(kept, dataset);
     if (rows.length === 0 || folded) return;
@@ -40,6 +42,13 @@ export async function measure(
   } catch (error) {
     if (!isAbort(error)) throw error;
   }
+}
+
+/** Marks the texts whose letters the model hardly knows. */
+export async function markForeign(tuner: FineTuner, comparisons: readonly Comparison[]): Promise<void> {
+  // An error here also happens when the model is asked, which reports it.
+  const foreign = await areForeign(tuner, comparisons.map(({ text }) => text)).catch(() => []);
+  comparisons.forEach((each, at) => foreign[at] === true && (each.foreign = true));
 }
 
 /** Tokens that the model writes after an opening. */

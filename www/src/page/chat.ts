@@ -18,6 +18,7 @@ const messages = (turns: readonly Turn[]): ChatMessage[] => turns.map(({ who, te
 export function setUpChat(app: App, problem: HTMLElement): () => void {
   const log = byId('chat-log', HTMLElement);
   const input = byId('chat-input', HTMLTextAreaElement);
+  const note = byId('chat-note', HTMLElement);
   const send = byId('chat-send', HTMLButtonElement);
   const stop = byId('chat-stop', HTMLButtonElement);
   const clear = byId('chat-clear', HTMLButtonElement);
@@ -52,7 +53,13 @@ export function setUpChat(app: App, problem: HTMLElement): () => void {
 
   async function write(): Promise<void> {
     const { tuner } = app;
-    if (tuner === undefined || input.value.trim() === '' || send.hidden) return;
+    if (tuner === undefined || send.hidden) return;
+    note.hidden = input.value.trim() !== '';
+    if (!note.hidden) {
+      announce(note.textContent ?? '');
+      input.focus();
+      return;
+    }
     showProblem(problem);
     // The settings are read before the person's words are taken out of their field.
     let limits: { maxTokens: number; temperature: number };

@@ -1,8 +1,12 @@
 /** The words and the sentence with which a language model is asked for a label, or the labels if a readout answers instead. */
 import { PocketError, type FineTuner, type TrainOptions } from 'pocketllm';
-import { asked, type Dataset, type Prompting } from './state.ts';
+import { folded } from './copies.ts';
+import { asked, type Comparison, type Dataset, type Prompting } from './state.ts';
 import { thinned, type Row } from './rows.ts';
 import { t } from './text.ts';
+
+/** Characters of an example that is proposed as a sentence to compare. */
+export const PROPOSED = 200;
 
 export type Labelled = Dataset & { kind: 'labelled' };
 
@@ -14,6 +18,14 @@ export function readoutPrompt(dataset: Labelled): Prompting {
 
 /** The rows that a readout learns from. */
 export const readoutRows = ({ train, heldOut, folded }: Labelled): Row[] => (folded === true ? [...train, ...heldOut] : train);
+
+/** Texts to compare, with whether they are among the examples that are learned. Of a long example, only the beginning is proposed. */
+export function toCompare(texts: readonly string[], dataset: Dataset | undefined, quick: boolean): Comparison[] {
+  const rows = dataset?.kind !== 'labelled' ? [] : quick ? readoutRows(dataset) : dataset.train;
+  const beginning = (text: string): string => folded(text).slice(0, PROPOSED).trimEnd();
+  const known = new Set(rows.map(({ text }) => beginning(text)));
+  return texts.map((text) => (known.has(beginning(text)) ? { text, learned: true } : { text }));
+}
 
 /** The error for words or a sentence that cannot be used. It says what has to be corrected, and where. */
 export class PromptError extends PocketError {

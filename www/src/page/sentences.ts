@@ -1,6 +1,7 @@
 /** The sentences that are compared in step 3, and the descriptions of both ways to learn. */
 import { byId } from './dom.ts';
 import type { Draft } from './draft.ts';
+import { PROPOSED } from './prompt.ts';
 import { sampleNow, SAMPLES } from './samples.ts';
 import type { Dataset } from './state.ts';
 import { t } from './text.ts';
@@ -53,7 +54,7 @@ function proposed({ heldOut, train }: Dataset & { kind: 'labelled' }): string[] 
   if (sample !== undefined) return [...SAMPLES[sample].sentences];
   const rows = heldOut.length > 0 ? heldOut : train;
   const firsts = new Map([...rows].reverse().map((row) => [row.label, row.text]));
-  return [...firsts.values()].reverse().slice(0, 2).map((text) => text.replace(/\s+/g, ' ').slice(0, 200));
+  return [...firsts.values()].reverse().slice(0, 2).map((text) => text.replace(/\s+/g, ' ').slice(0, PROPOSED));
 }
 
 /** Says what the chosen way to learn does, and what to expect from it. The figures are those of BENCHMARKS.md. */

@@ -55,6 +55,10 @@ export interface Comparison {
   before?: Classification;
   after?: Classification;
   written?: { before?: string; after?: string };
+  /** Whether it is among the examples that were learned. */
+  learned?: boolean;
+  /** Whether the model hardly knows its letters. */
+  foreign?: boolean;
 }
 
 export interface App {

@@ -12,7 +12,7 @@ import { HowForm } from './how.ts';
 import { openKept } from './open-kept.ts';
 import { Pace } from './pace.ts';
 import { isAbort } from './problem.ts';
-import { checkPrompt, dataOptions, readoutPrompt } from './prompt.ts';
+import { checkPrompt, dataOptions, readoutPrompt, toCompare } from './prompt.ts';
 import { Runner, type Run, type RunState } from './runner.ts';
 import { SentencesField } from './sentences.ts';
 import { beginTraining, canKeep, discardTraining, newId, updateTraining } from './session.ts';
@@ -167,7 +167,7 @@ export class Training {
     const from = quick || app.restored?.settings.method === 'readout' ? undefined : app.restored;
     forgetTraining(app);
     if (dataset.kind === 'labelled') app.prompting = quick ? readoutPrompt(dataset) : dataset;
-    app.comparisons = this.#sentences.lines.map((text) => ({ text }));
+    app.comparisons = toCompare(this.#sentences.lines, dataset, quick);
     app.trained = from?.step ?? 0;
     this.#trouble = undefined;
     app.adapted = given.method === 'lora' || given.method === 'prefix';

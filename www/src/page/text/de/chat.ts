@@ -15,4 +15,5 @@ export const chat: Texts['chat'] = {
   clear: 'Leeren',
   lengthName: 'Höchstlänge',
   nothing: '(keine Antwort)',
+  empty: 'Schreib zuerst etwas.',
 };

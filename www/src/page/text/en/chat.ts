@@ -14,4 +14,5 @@ export const chat = {
   clear: 'Clear',
   lengthName: 'Maximum length',
   nothing: '(no answer)',
+  empty: 'Write something first.',
 };

@@ -15,4 +15,5 @@ export const chat: Texts['chat'] = {
   clear: 'Borrar',
   lengthName: 'Longitud máxima',
   nothing: '(sin respuesta)',
+  empty: 'Primero escribe algo.',
 };

@@ -15,4 +15,5 @@ export const chat: Texts['chat'] = {
   clear: '消去',
   lengthName: '最大の長さ',
   nothing: '（返答なし）',
+  empty: '先に何か入力してください。',
 };

@@ -15,4 +15,5 @@ export const chat: Texts['chat'] = {
   clear: '지우기',
   lengthName: '최대 길이',
   nothing: '(답 없음)',
+  empty: '먼저 글을 쓰세요.',
 };
