@@ -34,6 +34,25 @@ describe.skipIf(FAKE)('the examples', () => {
     await context.close();
   });
 
+  test('a button says what a tap downloads, and that the examples are in English', async () => {
+    const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', locale: 'de' });
+    const sizes = page.locator('[data-size]');
+    const expected = (sorts: string): string[] => [sorts, ...(HAS_WRITER ? ['Download: 98\u00A0MB', 'Download: 98\u00A0MB'] : ['', '']), sorts, HAS_WRITER ? 'Download: 98\u00A0MB' : ''];
+    await expect.poll(() => sizes.allTextContents()).toEqual(expected('Download: 18\u00A0MB'));
+    await page.getByText('Die Texte dieser Beispiele sind auf Englisch.').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await shoot(page, 'phone-light-1-gallery-de');
+    await page.locator('#own-sort').click();
+    await page.locator('#paste-input').waitFor({ timeout: LONG });
+    await page.locator('#head-1').click();
+    await expect.poll(() => sizes.allTextContents()).toEqual(expected('Kein Download nötig'));
+    await page.locator('#language').selectOption('en');
+    await page.getByText('No download needed').first().waitFor();
+    expect(await page.locator('#tasks-english').isVisible()).toBe(false);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
   test('an example for a model that writes goes to its training, or proposes a model for it', async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark', serviceWorkers: 'block' });
     const body = readFileSync(TINY_WRITER);
