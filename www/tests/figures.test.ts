@@ -243,6 +243,8 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await page.getByRole('button', { name: 'Back to training' }).click();
     await page.getByRole('button', { name: 'Train it deeper' }).click();
     expect(await page.getByRole('radio', { name: 'Deeply' }).isChecked()).toBe(true);
+    await page.getByText('This way cannot measure each text in turn, so 12 texts are kept aside to measure what it learns.').waitFor();
+    await shoot(page, 'phone-dark-3-deeper');
     await page.getByRole('button', { name: 'What should it learn?' }).click();
     await page.locator('#record-input').setInputFiles(path);
     await page.locator('#summary-3', { hasText: 'from a record' }).waitFor({ timeout: LONG });

@@ -335,30 +335,30 @@ test('a model that writes learns from plain text, continues a text, and chats', 
   await page.getByRole('button', { name: 'See what it learned' }).click();
   await page.getByLabel('Maximum length (tokens)').fill('12');
   await page.getByLabel('Your text').fill('the cat');
-  await page.getByRole('button', { name: 'Send' }).click();
-  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Let it write' }).click();
+  await page.getByRole('button', { name: 'Let it write' }).waitFor({ timeout: LONG });
   expect(await page.locator('#chat-log li').count()).toBe(2);
   await page.getByRole('radio', { name: 'Chat' }).check();
   await page.getByLabel('Your text').fill('hello');
   await page.getByLabel('Your text').press('Enter');
   await expect.poll(() => page.locator('#chat-log li').count(), { timeout: LONG }).toBe(4);
-  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Let it write' }).waitFor({ timeout: LONG });
   expect((await page.locator('#chat-log .model').first().textContent())?.length).toBeGreaterThan(0);
   // A setting that is wrong leaves the person's words where they are.
   await page.getByLabel('Maximum length (tokens)').fill('0');
   await page.getByLabel('Your text').fill('my own words');
-  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('button', { name: 'Let it write' }).click();
   await page.getByText('Maximum length: expected a whole number that is 1 or more, found “0”').waitFor();
   expect(await page.getByLabel('Your text').inputValue()).toBe('my own words');
   expect(await page.locator('#chat-log li').count()).toBe(4);
   // While a long answer is written, and after it, every bubble contains its text.
   await page.getByLabel('Maximum length (tokens)').fill('120');
-  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('button', { name: 'Let it write' }).click();
   for (let looks = 0; looks < 20; looks++) {
     expect(await bubbleFaults(page)).toEqual([]);
     await page.waitForTimeout(50);
   }
-  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Let it write' }).waitFor({ timeout: LONG });
   await page.evaluate((texts) => {
     const log = document.querySelector('#chat-log');
     const like = log?.querySelectorAll('.you, .model') ?? [];

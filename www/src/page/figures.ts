@@ -43,7 +43,7 @@ export function showFigures({ before, after, trained, prompting }: App): void {
         ...(baseline === undefined || baselineLabel === undefined ? [] : [t.figures.mark(baseline, name(baselineLabel))]),
       ]),
     ),
-    ...mistakes(after, name),
+    ...mistakes(after, name, prompting?.labels ?? []),
   );
 }
 
@@ -100,9 +100,11 @@ function bars(before: number | undefined, after: number, baseline: number | unde
 }
 
 /** The confusion table, or a list of the mistakes if there are many labels; and the texts of the chosen kind of mistake. */
-function mistakes({ perLabel, wrong }: Evaluation, name: Name): Node[] {
+function mistakes({ perLabel, wrong }: Evaluation, name: Name, order: readonly string[]): Node[] {
   if (perLabel === undefined || wrong === undefined) return [];
+  // The labels stand in the same order as beside the sentences.
   const present = perLabel.filter(({ rows }, at) => rows > 0 || perLabel.some((other) => (other.confusion[at] ?? 0) > 0));
+  present.sort((one, other) => order.indexOf(one.label) - order.indexOf(other.label));
   const shown = el('div', { class: 'wrong', id: 'wrong', role: 'status' });
   const show = (label: string, answered: string, button: HTMLElement): void => {
     const pressed = button.getAttribute('aria-pressed') === 'true';

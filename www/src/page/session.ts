@@ -29,7 +29,7 @@ const DAY_MS = 86_400_000;
 type SavedDataset =
   | { kind: 'labelled'; train: Row[]; heldOut: Row[]; template: string; labels: string[]; names: [word: string, label: string][]; own: boolean; folded?: boolean }
   /** Trainings that were stored earlier have no form and no openings. */
-  | { kind: 'free'; data: string | Example[]; name: string; own: boolean; form?: Form; openings?: readonly string[] };
+  | { kind: 'free'; data: string | Example[]; name: string; own: boolean; form?: Form; openings?: readonly string[]; ending?: string };
 
 /** What is stored about every training besides its examples and its steps. */
 interface Described {

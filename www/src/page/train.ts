@@ -346,7 +346,7 @@ export class Training {
     else this.view.predictions.hide();
     this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#how.learnsDeeply, longer: moreSteps(this.#current?.settings), outcome });
     if (trained === 0) return;
-    this.#flow.summarize(3, quick ? t.training.learned : t.training.summary(trained, this.view.chart.mean));
+    this.#flow.summarize(3, quick ? t.training.learned : t.training.summary(trained, this.view.chart.first ?? NaN, this.view.chart.mean));
   }
 
   /** Classifies the person's sentences, and evaluates the model on the texts kept aside; or lets it write after the openings. */

@@ -216,7 +216,7 @@ class TrainingsList {
   async #delete({ id, about }: Kept, actions: HTMLElement, place: HTMLElement): Promise<void> {
     showProblem(place);
     actions.hidden = true;
-    const choice = await asked(place, t.trainings.reallyDelete(about.name), [t.trainings.deleteIt, t.trainings.keepIt], 1);
+    const choice = await asked(place, t.trainings.reallyDelete(about.name), [t.trainings.deleteIt, t.trainings.keepIt], 1, 1);
     actions.hidden = false;
     if (choice !== t.trainings.deleteIt) {
       actions.querySelector('button')?.focus();

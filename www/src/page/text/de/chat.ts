@@ -10,7 +10,7 @@ export const chat: Texts['chat'] = {
   input: 'Dein Text',
   tokens: 'Höchstlänge (Token)',
   temperature: 'Zufälligkeit',
-  send: 'Senden',
+  send: 'Schreiben lassen',
   stop: 'Stopp',
   clear: 'Leeren',
   lengthName: 'Höchstlänge',

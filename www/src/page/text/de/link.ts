@@ -12,7 +12,7 @@ export const link: Texts['link'] = {
   share: 'Teilen',
   qr: 'QR-Code des Links',
   scan: 'Scanne ihn mit der Kamera eines anderen Geräts.',
-  noCode: 'Er ist zu lang für einen QR-Code, den eine Kamera zuverlässig liest. Kopiere oder teile ihn stattdessen.',
+  noCode: (shares: boolean) => `Er ist zu lang für einen QR-Code, den eine Kamera zuverlässig liest. Kopiere ${shares ? 'oder teile ' : ''}ihn stattdessen.`,
   title: 'Jemand hat ein Training mit dir geteilt',
   name: 'Name',
   model: 'Modell',

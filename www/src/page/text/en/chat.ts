@@ -9,7 +9,7 @@ export const chat = {
   input: 'Your text',
   tokens: 'Maximum length (tokens)',
   temperature: 'Randomness',
-  send: 'Send',
+  send: 'Let it write',
   stop: 'Stop',
   clear: 'Clear',
   lengthName: 'Maximum length',

@@ -10,7 +10,7 @@ export const link = {
   share: 'Share it',
   qr: 'QR code of the link',
   scan: 'Scan it with the camera of another device.',
-  noCode: 'It is too long for a QR code that a camera reads reliably. Copy or share it instead.',
+  noCode: (shares: boolean) => `It is too long for a QR code that a camera reads reliably. Copy ${shares ? 'or share it' : 'it'} instead.`,
   title: 'Somebody has shared a training with you',
   name: 'Name',
   model: 'Model',

@@ -10,7 +10,7 @@ export const chat: Texts['chat'] = {
   input: 'Tu texto',
   tokens: 'Longitud máxima (tokens)',
   temperature: 'Aleatoriedad',
-  send: 'Enviar',
+  send: 'Que escriba',
   stop: 'Detener',
   clear: 'Borrar',
   lengthName: 'Longitud máxima',

@@ -12,7 +12,7 @@ export const link: Texts['link'] = {
   share: 'Compartir',
   qr: 'Código QR del enlace',
   scan: 'Escanéalo con la cámara de otro dispositivo.',
-  noCode: 'Es demasiado largo para un código QR que una cámara lea con seguridad. Cópialo o compártelo.',
+  noCode: (shares: boolean) => `Es demasiado largo para un código QR que una cámara lea con seguridad. Cópialo${shares ? ' o compártelo' : ''}.`,
   title: 'Alguien ha compartido un entrenamiento contigo',
   name: 'Nombre',
   model: 'Modelo',

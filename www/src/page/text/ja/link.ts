@@ -12,7 +12,7 @@ export const link: Texts['link'] = {
   share: '共有',
   qr: 'リンクのQRコード',
   scan: '別の端末のカメラで読み取ってください。',
-  noCode: 'カメラで確実に読み取れるQRコードにするには長すぎます。コピーするか共有してください。',
+  noCode: (shares: boolean) => `カメラで確実に読み取れるQRコードにするには長すぎます。コピー${shares ? 'するか共有' : ''}してください。`,
   title: '学習が共有されました',
   name: '名前',
   model: 'モデル',

@@ -12,7 +12,7 @@ export const link: Texts['link'] = {
   share: '공유하기',
   qr: '링크의 QR 코드',
   scan: '다른 기기의 카메라로 스캔하세요.',
-  noCode: '카메라가 확실히 읽을 수 있는 QR 코드로 만들기에는 너무 길어요. 대신 복사하거나 공유하세요.',
+  noCode: (shares: boolean) => `카메라가 확실히 읽을 수 있는 QR 코드로 만들기에는 너무 길어요. 대신 ${shares ? '복사하거나 공유' : '복사'}하세요.`,
   title: '누군가 학습을 공유했어요',
   name: '이름',
   model: '모델',
