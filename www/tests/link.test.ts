@@ -182,6 +182,8 @@ describe('from one browser to another', () => {
     await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
     expect(await ask(other)).toEqual(answers);
     expect(new URL(page.url()).hash).toBe('');
+    expect(await page.locator('#accuracy').textContent()).toBe('How accurate it is was measured where it was trained. The training record does not hold that.');
+    await shoot(page, 'phone-light-4-shared');
 
     // It is kept in the list of trainings, so a reload does not lose it.
     await page.reload();

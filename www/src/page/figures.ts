@@ -17,9 +17,11 @@ const MISTAKES = 12;
 type Name = (label: string) => string;
 
 /** The accuracy, its meaning, and the mistakes, before and after training. */
-export function showFigures({ before, after, trained, prompting }: App): void {
+export function showFigures({ before, after, trained, prompting, restored }: App): void {
   const place = byId('accuracy', HTMLElement);
-  place.hidden = after?.accuracy === undefined;
+  const isElsewhere = after === undefined && restored !== undefined && prompting !== undefined;
+  place.hidden = after?.accuracy === undefined && !isElsewhere;
+  if (isElsewhere) place.replaceChildren(el('p', { class: 'note' }, t.figures.elsewhere));
   if (after?.accuracy === undefined) return;
   const name: Name = (label) => t.figures.quoted(prompting?.names.get(label) ?? label);
   const was = before?.accuracy;
