@@ -6,7 +6,11 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
+import type { TrainStep } from '../src/package/index.ts';
+import type { LossChart } from '../src/page/chart.ts';
 import { deepSeconds } from '../src/page/estimate.ts';
+import { duration } from '../src/page/format.ts';
+import { verdict } from '../src/page/pace.ts';
 import { BASIS_STEPS, moreSteps } from '../src/page/settings.ts';
 import { DESKTOP, FAKE, openSite, visit, type Site } from './browser.ts';
 import { chooseModel, loadModel, untilTrained } from './steps.ts';
@@ -51,6 +55,16 @@ async function takes(page: Page, button: string): Promise<number> {
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: HOUR });
   return (performance.now() - began) / 1000;
 }
+
+test('from a minute on, times are in minutes', () => {
+  expect([0.2, 40, 59.4, 59.6, 88, 150, 7200].map(duration)).toEqual(['1 sec', '40 sec', '59 sec', '1 min', '1 min', '3 min', '2.0 hr']);
+});
+
+test('a short run says that the error has fallen, if it has', () => {
+  const said = (first: number, mean: number): string => verdict({ first, mean } as LossChart, { step: 100, steps: 100 } as TrainStep, undefined, undefined);
+  expect(said(1.5, 0.5)).toBe('The error is falling.');
+  expect(said(1.5, 1.4)).toBe('After so few steps there is no clear change yet. Train it for a few hundred.');
+});
 
 test('what is written before and after is part of the time, and so are the tests', () => {
   const settings = { steps: 100, batchSize: 4, evaluateEvery: 10, estimator: 'two-point' } as const;

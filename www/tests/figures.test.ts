@@ -213,7 +213,26 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await page.getByLabel('Try another sentence').fill('a fine film we loved');
     await page.getByRole('button', { name: 'Ask' }).click();
     await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(3);
+    // The two that were filled in are among the examples.
+    expect(await page.locator('#compare li', { hasText: 'It has learned from this text' }).count()).toBe(2);
+    // Without a sentence, it asks for one.
+    const empty = page.getByText('Write a sentence first.');
+    await page.getByRole('button', { name: 'Ask' }).click();
+    await empty.waitFor();
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('ask-input');
+    // An answer about letters that the model does not know says so.
+    await page.getByLabel('Try another sentence').fill('帰りに子どもたちを迎えに行ってくれる？');
+    await page.getByRole('button', { name: 'Ask' }).click();
+    await page.locator('#compare li').nth(3).getByText('This model hardly knows the letters of this text.').waitFor();
+    expect(await page.locator('#compare li', { hasText: 'hardly knows the letters' }).count()).toBe(1);
+    expect(await empty.isVisible()).toBe(false);
+    await page.getByLabel('Texts, one per line').fill('집에 오는 길에 아이들 좀 데려올래?\na fine film');
+    await page.getByRole('button', { name: 'Sort them' }).click();
+    await page.getByText('1 text is in letters that this model hardly knows.').waitFor({ timeout: LONG });
+    await shoot(page, 'phone-dark-4-foreign');
+    expect(await faultsOf(page)).toEqual([]);
     await sortsAList(page);
+    expect(await page.getByText('in letters that this model hardly knows').count()).toBe(0);
     await shoot(page, 'phone-dark-4-learned');
     expect(await faultsOf(page)).toEqual([]);
     const [record] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Training record' }).click()]);
@@ -224,6 +243,8 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await page.getByRole('button', { name: 'Back to training' }).click();
     await page.getByRole('button', { name: 'Train it deeper' }).click();
     expect(await page.getByRole('radio', { name: 'Deeply' }).isChecked()).toBe(true);
+    await page.getByText('This way cannot measure each text in turn, so 12 texts are kept aside to measure what it learns.').waitFor();
+    await shoot(page, 'phone-dark-3-deeper');
     await page.getByRole('button', { name: 'What should it learn?' }).click();
     await page.locator('#record-input').setInputFiles(path);
     await page.locator('#summary-3', { hasText: 'from a record' }).waitFor({ timeout: LONG });

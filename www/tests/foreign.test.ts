@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { foreignTexts, readsInPieces } from '../src/page/knows.ts';
+import { areForeign, foreignTexts, readsInPieces } from '../src/page/knows.ts';
 import { FAKE, look, openSite, overflows, PACKAGE, PHONE, pick, visit, visitPackage, type Site } from './browser.ts';
 import { chooseModel, loadModel, TINY_FILES } from './steps.ts';
 
@@ -67,6 +67,9 @@ describe.skipIf(FAKE)('with the engine', () => {
     for (const known of [ENGLISH, GERMAN, EMOJI, CODE, [...ENGLISH, ...ENGLISH, ...GERMAN, ...KOREAN.slice(0, 2)]]) expect([known[0], await foreignTexts(tuner, known)]).toEqual([known[0], undefined]);
     for (const foreign of [JAPANESE, CHINESE, RUSSIAN, KOREAN]) expect([foreign[0], (await foreignTexts(tuner, foreign))?.foreign]).toEqual([foreign[0], expect.toSatisfy((many: number) => many >= 3)]);
     expect(await foreignTexts(tuner, [...ENGLISH, ...RUSSIAN])).toEqual({ texts: 8, foreign: 4 });
+    // Texts that are asked about are judged one by one.
+    for (const known of [...ENGLISH, ...GERMAN, 'ok', '12345', '']) expect([known, await areForeign(tuner, [known])]).toEqual([known, [false]]);
+    for (const foreign of [JAPANESE, RUSSIAN, KOREAN]) expect((await areForeign(tuner, foreign)).filter((each) => each).length, foreign[0]).toBeGreaterThanOrEqual(3);
     // Languages in Latin letters: with enough words, it is clear which one the vocabulary was made for.
     for (const known of [[...ENGLISH, ...SHORT.english], SHORT.names, Array.from({ length: 20 }, () => CODE).flat(), GERMAN]) expect([known[0], await readsInPieces(tuner, known)]).toEqual([known[0], false]);
     for (const foreign of [[...GERMAN, ...SHORT.german], SHORT.spanish, SHORT.polish]) expect([foreign[0], await readsInPieces(tuner, foreign)]).toEqual([foreign[0], true]);

@@ -86,10 +86,10 @@ test.skipIf(FAKE)('a reply is read out once, when it is whole', async () => {
   await page.getByRole('button', { name: 'Next: training' }).click();
   await page.getByRole('button', { name: 'Try it before training' }).click();
   await page.getByLabel('Your text').fill('the cat');
-  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('button', { name: 'Let it write' }).click();
   // The reply may be complete before the test has seen its beginning.
   await expect.poll(() => page.locator('#chat-log .model').textContent(), { timeout: LONG }).not.toBe('');
-  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Let it write' }).waitFor({ timeout: LONG });
   const reply = ((await page.locator('#chat-log .model').textContent()) ?? '').replace(/\s+/g, ' ').trim();
   // Nothing that the page measures in the background ends the reply early.
   expect(await page.locator('#try-problem').textContent()).toBe('');

@@ -73,14 +73,14 @@ describe('the bytes of a link', () => {
   test('that are damaged, foreign or hostile are refused', async () => {
     const refused = (fragment: string): Promise<string> => decode(fragment).then(() => 'read', ({ code, message }: { code: string; message: string }) => `${code}: ${message}`);
     const good = await encode(SENDER, record(20));
-    const damaged = 'file-corrupt: this link is damaged or incomplete: ask for it again';
-    const foreign = 'file-corrupt: this link does not hold a training of this page';
+    const damaged = 'file-corrupt: This link is damaged or incomplete: ask for it again';
+    const foreign = 'file-corrupt: This link does not hold a training of this page';
     for (const bad of [WORD, `${WORD}AAAA`, `${WORD}%00`, `${WORD}<script>`, good.slice(0, -1), good.slice(0, 80)]) expect(await refused(bad), bad).toBe(damaged);
     for (const at of [15, 30, 60, good.length - 5]) {
       const other = good[at] === 'A' ? 'B' : 'A';
       expect(await refused(good.slice(0, at) + other + good.slice(at + 1)), `changed at ${at}`).toBe(damaged);
     }
-    expect(await refused(`${WORD}Ag${good.slice(WORD.length + 2)}`)).toBe('file-corrupt: this link was made by a newer version of this page: reload the page');
+    expect(await refused(`${WORD}Ag${good.slice(WORD.length + 2)}`)).toBe('file-corrupt: This link was made by a newer version of this page: reload the page');
     for (const base of [{ kind: 'hub', id: '../../models/evil' }, { kind: 'hub', id: 'https://evil.example/model' }, { kind: 'hub', id: '//evil.example' }, { kind: 'hub', id: 'a/../../b' }, { kind: 'built-in', name: 'toString' }, { kind: 'url', source: 'https://evil.example' }, null]) {
       expect(await refused(await encode({ ...SENDER, base } as Sender, record(1))), JSON.stringify(base)).toBe(foreign);
     }
@@ -153,7 +153,8 @@ describe('from one browser to another', () => {
     await readsCode(decoder, sender.page, longest);
     await shoot(sender.page, 'phone-dark-4-link-longest');
     await at(`/${'a'.repeat(pad + 1)}`);
-    await sender.page.getByText('It is too long for a QR code that a camera reads reliably.').waitFor();
+    const shares = await sender.page.evaluate(() => typeof navigator.share === 'function');
+    await sender.page.getByText(`It is too long for a QR code that a camera reads reliably. Copy ${shares ? 'or share it' : 'it'} instead.`).waitFor();
     expect(await sender.page.locator('.qr').count()).toBe(0);
     await shoot(sender.page, 'phone-dark-4-link-no-code');
     expect(sender.faults).toEqual([]);
@@ -164,6 +165,7 @@ describe('from one browser to another', () => {
     const { page } = other;
     await page.getByRole('heading', { name: 'Somebody has shared a training with you' }).waitFor();
     await expect.poll(() => page.locator('#shared-facts').textContent()).toMatch(/terrible, great, .*in 6 steps.*Labelsterrible, great/);
+    await page.getByText('How accurate it is was measured on the sender’s device, and is not in the link.').waitFor();
     expect(await faultsOf(page)).toEqual([]);
     await shoot(page, 'phone-light-0-shared');
     // No model is loaded before the person wants it, and the fragment is not sent to any server.
@@ -180,12 +182,44 @@ describe('from one browser to another', () => {
     await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
     expect(await ask(other)).toEqual(answers);
     expect(new URL(page.url()).hash).toBe('');
+    expect(await page.locator('#accuracy').textContent()).toBe('How accurate it is was measured where it was trained. The training record does not hold that.');
+    await shoot(page, 'phone-light-4-shared');
+
+    // It is kept in the list of trainings, so a reload does not lose it.
+    await page.reload();
+    await started(page);
+    const kept = page.locator('#trainings-list li');
+    await expect.poll(() => kept.textContent()).toMatch(/terrible, great, .*· 6 steps · from a link · /);
+    expect(await kept.getByRole('button').allTextContents()).toEqual(['Open', 'Rename', 'Delete']);
+    await shoot(page, 'phone-light-0-shared-kept');
+    await kept.getByRole('button', { name: 'Open' }).click();
+    await page.locator('#trainings-files').setInputFiles(TINY_FILES);
+    await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
+    expect(await ask(other)).toEqual(answers);
+    // The same link is not kept twice.
+    await page.goto('about:blank');
+    await page.goto(link);
+    await page.locator('#shared-files').setInputFiles(TINY_FILES);
+    await page.getByRole('button', { name: 'Open it' }).click();
+    await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
+    await expect.poll(() => kept.count()).toBe(1);
+
+    // Where the browser stores nothing, the link stays in the address, and a reload shows it again.
+    const forgetful = await visit(site, PHONE, async (context) => void (await context.addInitScript("StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('', 'SecurityError'))")), link.slice(site.url.length));
+    await forgetful.page.locator('#shared-files').setInputFiles(TINY_FILES);
+    await forgetful.page.getByRole('button', { name: 'Open it' }).click();
+    await forgetful.page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
+    expect(await forgetful.page.locator('#shared').isVisible()).toBe(false);
+    await forgetful.page.reload();
+    await forgetful.page.getByRole('heading', { name: 'Somebody has shared a training with you' }).waitFor();
+    expect(forgetful.faults).toEqual([]);
+    await forgetful.context.close();
 
     // A link that was cut off says so, and can be dismissed.
     await page.goto('about:blank');
     await page.goto(link.slice(0, -20));
     await started(page);
-    await page.getByText('this link is damaged or incomplete').waitFor();
+    await page.getByText('This link is damaged or incomplete').waitFor();
     await page.getByText('Some programs cut off long links.').waitFor();
     await page.getByRole('button', { name: 'Close', exact: true }).click();
     expect(await page.locator('#shared').isVisible()).toBe(false);

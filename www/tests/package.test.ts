@@ -240,7 +240,7 @@ describe('train', () => {
     const first = tuner.train({ ...training, steps: 100 });
     await first.next();
     await tuner.train(training).next();
-    expect((await failure(first.next())).message).toContain('another was started');
+    expect(await failure(first.next())).toMatchObject({ code: 'invalid-argument', message: expect.stringContaining('another was started') });
   });
 
   test('calls made while a step runs wait for it', async () => {

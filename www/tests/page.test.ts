@@ -178,9 +178,22 @@ test('pasted examples: label words, problems by row, and a wrong setting', async
   await trainDeeply(page);
   await page.getByRole('button', { name: 'Start training' }).click();
   await page.getByText('must contain {text}. Correct it in step 2').waitFor();
-  await page.getByRole('button', { name: 'Give it examples' }).click();
+  await page.getByRole('button', { name: 'Change the words' }).click();
   await page.getByLabel('The sentence it completes').fill('{text} It was [MASK] .');
+  // A word that the model does not know is named before the training is started, and the error goes when the word is corrected.
+  await page.getByLabel('Word for Scam').fill('refund');
   await page.getByRole('button', { name: 'Next: training' }).click();
+  await page.getByText('This model does not know “refund” as a whole word.').waitFor();
+  expect(await faultsOf(page)).toEqual([]);
+  await shoot(page, 'phone-dark-3-unknown-word');
+  await page.getByRole('radio', { name: 'Quickly' }).check();
+  await expect.poll(() => page.locator('#train-problem .problem').count()).toBe(0);
+  await page.getByRole('radio', { name: 'Deeply' }).check();
+  await page.getByRole('button', { name: 'Change the words' }).click();
+  await page.getByLabel('Word for Scam').fill('fraud');
+  await page.getByRole('button', { name: 'Next: training' }).click();
+  await page.locator('#length-field').waitFor();
+  await expect.poll(() => page.locator('#train-problem .problem').count()).toBe(0);
 
   // The examples change while the training is being prepared. It would learn from the old ones.
   await page.evaluate(() => {
@@ -322,30 +335,30 @@ test('a model that writes learns from plain text, continues a text, and chats', 
   await page.getByRole('button', { name: 'See what it learned' }).click();
   await page.getByLabel('Maximum length (tokens)').fill('12');
   await page.getByLabel('Your text').fill('the cat');
-  await page.getByRole('button', { name: 'Send' }).click();
-  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Let it write' }).click();
+  await page.getByRole('button', { name: 'Let it write' }).waitFor({ timeout: LONG });
   expect(await page.locator('#chat-log li').count()).toBe(2);
   await page.getByRole('radio', { name: 'Chat' }).check();
   await page.getByLabel('Your text').fill('hello');
   await page.getByLabel('Your text').press('Enter');
   await expect.poll(() => page.locator('#chat-log li').count(), { timeout: LONG }).toBe(4);
-  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Let it write' }).waitFor({ timeout: LONG });
   expect((await page.locator('#chat-log .model').first().textContent())?.length).toBeGreaterThan(0);
   // A setting that is wrong leaves the person's words where they are.
   await page.getByLabel('Maximum length (tokens)').fill('0');
   await page.getByLabel('Your text').fill('my own words');
-  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('button', { name: 'Let it write' }).click();
   await page.getByText('Maximum length: expected a whole number that is 1 or more, found “0”').waitFor();
   expect(await page.getByLabel('Your text').inputValue()).toBe('my own words');
   expect(await page.locator('#chat-log li').count()).toBe(4);
   // While a long answer is written, and after it, every bubble contains its text.
   await page.getByLabel('Maximum length (tokens)').fill('120');
-  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('button', { name: 'Let it write' }).click();
   for (let looks = 0; looks < 20; looks++) {
     expect(await bubbleFaults(page)).toEqual([]);
     await page.waitForTimeout(50);
   }
-  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Let it write' }).waitFor({ timeout: LONG });
   await page.evaluate((texts) => {
     const log = document.querySelector('#chat-log');
     const like = log?.querySelectorAll('.you, .model') ?? [];

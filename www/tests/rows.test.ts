@@ -9,7 +9,7 @@ import { readBrought, type Questions } from '../src/page/brought.ts';
 import { fieldsOf } from '../src/page/put-back.ts';
 import { beginning } from '../src/page/refusal.ts';
 import { counted, read, split, thinned, type Parsed, type Row } from '../src/page/rows.ts';
-import { formFor, prepared, promptOf, proposeOpenings, understood, type Writing } from '../src/page/writing.ts';
+import { ended, formFor, prepared, promptOf, proposeOpenings, understood, type Writing } from '../src/page/writing.ts';
 import { FAKE } from './browser.ts';
 import { loadEngine } from './wasm-engine.ts';
 
@@ -147,6 +147,8 @@ describe.skipIf(FAKE)('with the engine', () => {
 test('questions and answers take the form that the model knows', () => {
   const rows = [{ prompt: 'Where?', completion: 'Here.' }];
   const plain: Writing = { as: 'answers', rows };
+  // What follows each question in a sample is added once.
+  expect([ended('Where? ', ' ->'), ended('Where? ->', ' ->'), ended('Where?')]).toEqual(['Where? ->', 'Where? ->', 'Where?']);
   const spaced: Writing = { as: 'answers', rows: [{ prompt: 'Where? ->', completion: ' Here.' }] };
   expect([formFor(plain, true), formFor(plain, false), formFor(spaced, true)]).toEqual(['chat', 'transcript', 'joined']);
   expect(prepared(plain, 'chat').data).toEqual([{ messages: [{ role: 'user', content: 'Where?' }, { role: 'assistant', content: 'Here.' }] }]);

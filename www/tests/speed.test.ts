@@ -42,11 +42,11 @@ const at = <T>(page: Page, work: (valve: Valve) => T): Promise<T> => page.evalua
 /** Sends the same text, to which the same reply is written each time. */
 async function send(page: Page): Promise<void> {
   await page.getByLabel('Your text').fill('the cat');
-  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('button', { name: 'Let it write' }).click();
 }
 
 async function reply(page: Page): Promise<string> {
-  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Let it write' }).waitFor({ timeout: LONG });
   return (await page.locator('#chat-log .model').last().textContent()) ?? '';
 }
 

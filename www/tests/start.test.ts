@@ -29,7 +29,36 @@ describe.skipIf(FAKE)('the examples', () => {
     await page.getByRole('heading', { name: 'Your sentences' }).waitFor();
     expect(await page.locator('#summary-2').textContent()).toContain('60 examples');
     expect(await page.locator('#compare').textContent()).toContain('Lunch with Grandma on Sunday?');
+    // The labels stand in one order, and the example on the button is one that it gets right.
+    expect(await page.locator('#compare li').first().locator('.score > span:first-child').allTextContents()).toEqual(['family', 'work', 'offer']);
+    expect(await page.locator('#accuracy thead th').allTextContents()).toEqual(['“family”', '“work”', '“offer”']);
+    expect(await page.locator('#accuracy tbody th').allTextContents()).toEqual([expect.stringContaining('family'), expect.stringContaining('work'), expect.stringContaining('offer')]);
+    const shown = (await page.locator('[data-task=sort] .task-shows span').textContent()) ?? '';
+    expect(readFileSync(resolve(import.meta.dirname, '../public/samples/messages.csv'), 'utf8')).toContain(`${shown},family`);
+    for (const cell of await page.locator('#accuracy .cell').all()) {
+      await cell.click();
+      expect(await page.locator('#wrong li').allTextContents()).not.toContain(shown);
+    }
     expect(strangers).toEqual([]);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('a button says what a tap downloads, and that the examples are in English', async () => {
+    const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', locale: 'de' });
+    const sizes = page.locator('[data-size]');
+    const expected = (sorts: string): string[] => [sorts, ...(HAS_WRITER ? ['Download: 98\u00A0MB', 'Download: 98\u00A0MB'] : ['', '']), sorts, HAS_WRITER ? 'Download: 98\u00A0MB' : ''];
+    await expect.poll(() => sizes.allTextContents()).toEqual(expected('Download: 18\u00A0MB'));
+    await page.getByText('Die Texte dieser Beispiele sind auf Englisch.').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await shoot(page, 'phone-light-1-gallery-de');
+    await page.locator('#own-sort').click();
+    await page.locator('#paste-input').waitFor({ timeout: LONG });
+    await page.locator('#head-1').click();
+    await expect.poll(() => sizes.allTextContents()).toEqual(expected('Kein Download nötig'));
+    await page.locator('#language').selectOption('en');
+    await page.getByText('No download needed').first().waitFor();
+    expect(await page.locator('#tasks-english').isVisible()).toBe(false);
     expect(faults).toEqual([]);
     await context.close();
   });
@@ -49,7 +78,7 @@ describe.skipIf(FAKE)('the examples', () => {
       expect(await page.locator('#summary-1').textContent()).toContain('SmolLM2');
       await page.getByRole('button', { name: 'Stop' }).click();
       await page.getByRole('button', { name: 'See what it learned' }).click({ timeout: LONG });
-      expect(await page.getByLabel('Your text').inputValue()).toBe('Tea with Lucy on Monday ->');
+      expect(await page.getByLabel('Your text').inputValue()).toBe('Tea with Lucy on Monday');
     } else {
       await page.locator('#needs-writer').waitFor();
       expect(await page.getByLabel('The model’s name').inputValue()).toContain('SmolLM2');
@@ -90,8 +119,8 @@ describe.skipIf(FAKE)('models', () => {
     await page.getByRole('button', { name: 'Try it before training' }).click();
     expect(await page.locator('#save-view').isVisible()).toBe(false);
     await page.getByLabel('Maximum length (tokens)').fill('8');
-    await page.getByRole('button', { name: 'Send' }).click();
-    await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+    await page.getByRole('button', { name: 'Let it write' }).click();
+    await page.getByRole('button', { name: 'Let it write' }).waitFor({ timeout: LONG });
     expect(await page.locator('#chat-log li').count()).toBe(2);
     await shoot(page, 'phone-dark-4-untrained');
     expect(await faultsOf(page)).toEqual([]);

@@ -41,8 +41,8 @@ test('what one model has learned is not said of another', async () => {
   const messages = page.locator('#chat-log li');
   await page.getByLabel('Maximum length (tokens)').fill('4');
   await page.getByLabel('Your text').fill('the cat');
-  await page.getByRole('button', { name: 'Send' }).click();
-  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Let it write' }).click();
+  await page.getByRole('button', { name: 'Let it write' }).waitFor({ timeout: LONG });
   expect(await messages.count()).toBe(2);
   await page.locator('#head-1').click();
   await page.locator('#head-4').click();
@@ -53,7 +53,7 @@ test('what one model has learned is not said of another', async () => {
   // If nothing is answered, the person's words are where they were.
   const words = 'the cat '.repeat(2000).trim();
   await page.getByLabel('Your text').fill(words);
-  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('button', { name: 'Let it write' }).click();
   await page.locator('#try-problem [role=alert]').waitFor({ timeout: LONG });
   await expect.poll(() => page.getByLabel('Your text').inputValue()).toBe(words);
   expect(await messages.count()).toBe(0);

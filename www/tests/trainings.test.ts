@@ -83,6 +83,9 @@ test('several trainings are kept by name, and each is opened without being train
   await page.getByText('Your trainings').click();
   await item(page, last).getByRole('button', { name: 'Delete' }).click();
   await shoot(page, 'phone-light-0-delete');
+  // The safe answer stands out.
+  expect(await page.getByRole('button', { name: 'Keep it' }).getAttribute('class')).toBe('button small');
+  expect(await page.getByRole('button', { name: 'Delete it' }).getAttribute('class')).toBe('button quiet small');
   await page.getByRole('button', { name: 'Keep it' }).click();
   await item(page, last).getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('button', { name: 'Delete it' }).click();

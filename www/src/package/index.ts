@@ -203,7 +203,8 @@ export class FineTuner {
    * Training starts from the base weights. After {@link restore} with the same data and settings as
    * the restored run, it continues that run instead. If the learning rate is constant, `steps` may be
    * larger than those of the restored run, which then becomes longer. To pause, request no further step for a while.
-   * In the meantime the model can be used, evaluated and exported.
+   * In the meantime the model can be used, evaluated and exported. A model has one training at a time: a second call of `train` ends the
+   * first one, whose next step then rejects with `invalid-argument`.
    *
    * A run whose loss explodes ends with `non-finite-loss` and a value to try. Its trajectory is then
    * that of the steps up to the last good one, and the weights follow it.
@@ -239,7 +240,8 @@ export class FineTuner {
 
   /**
    * Reads a file of examples by the rules of training: which rows it has, and which are left out.
-   * Training takes a file only if none is left out, but it takes the rows that this returns.
+   * Training takes a file only if none is left out, but it takes the rows that this returns. Their type depends on `kind`: rows of kind
+   * `plain` are strings, which become examples with `rows.map((text) => ({ text }))`. The others are examples as they are.
    *
    * @throws {@link PocketError} `data-invalid` if no row can be used; `invalid-argument`.
    */

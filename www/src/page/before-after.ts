@@ -1,11 +1,12 @@
 /** Measures a model before and after training: on the person's sentences and the texts that are kept aside, or by what it writes after some openings. */
 import type { FineTuner } from 'pocketllm';
+import { areForeign } from './knows.ts';
 import { isAbort } from './problem.ts';
 import { worded } from './prompt.ts';
 import { thinned } from './rows.ts';
-import { asked, isFolded, type App, type Dataset } from './state.ts';
+import { asked, isFolded, type App, type Comparison, type Dataset } from './state.ts';
 import { t } from './text.ts';
-import { END_OF_TURN, promptOf, type Form } from './writing.ts';
+import { END_OF_TURN, ended, promptOf } from './writing.ts';
 
 /** What is measured: at most `heldOut` of the texts that are kept aside, and all sentences to compare. */
 interface Measured {
@@ -22,7 +23,7 @@ export async function measure(
   signal: AbortSignal,
   status: (text: string) => void,
 ): Promise<void> {
-  if (dataset.kind === 'free') return write(app, tuner, dataset.form, when, signal, status);
+  if (dataset.kind === 'free') return write(app, tuner, dataset, when, signal, status);
   const folded = isFolded(app.prompting);
   if (!folded) delete app[when];
   const prompt = asked(app.prompting ?? dataset);
@@ -32,6 +33,7 @@ export async function measure(
       if (signal.aborted) return;
       each[when] = await tuner.classify(each.text, prompt);
     }
+    if (when === 'after') await markForeign(tuner, app.comparisons);
     const kept = thinned(dataset.heldOut, heldOut);
     const rows = app.prompting?.readout === true ? kept : worded(kept, dataset);
     if (rows.length === 0 || folded) return;
@@ -42,17 +44,26 @@ export async function measure(
   }
 }
 
+/** Marks the texts whose letters the model hardly knows. */
+export async function markForeign(tuner: FineTuner, comparisons: readonly Comparison[]): Promise<void> {
+  // An error here also happens when the model is asked, which reports it.
+  const foreign = await areForeign(tuner, comparisons.map(({ text }) => text)).catch(() => []);
+  comparisons.forEach((each, at) => foreign[at] === true && (each.foreign = true));
+}
+
 /** Tokens that the model writes after an opening. */
 export const TOKENS = 48;
 
+type Writes = Dataset & { kind: 'free' };
+
 /** Lets the model write after each opening. It always takes the most likely token, so that the same weights write the same text. */
-async function write(app: App, tuner: FineTuner, form: Form, when: 'before' | 'after', signal: AbortSignal, status: (text: string) => void): Promise<void> {
+async function write(app: App, tuner: FineTuner, { form, ending }: Writes, when: 'before' | 'after', signal: AbortSignal, status: (text: string) => void): Promise<void> {
   try {
     for (const [at, each] of app.comparisons.entries()) {
       if (signal.aborted) return;
       status((when === 'before' ? t.writing.answeringBefore : t.writing.answeringAfter)(at + 1, app.comparisons.length));
       const pieces: string[] = [];
-      for await (const piece of tuner.generate(promptOf(each.text, form), { maxTokens: TOKENS, temperature: 0, signal })) pieces.push(piece);
+      for await (const piece of tuner.generate(promptOf(ended(each.text, ending), form), { maxTokens: TOKENS, temperature: 0, signal })) pieces.push(piece);
       const text = pieces.join('');
       const turn = form === 'joined' ? text : text.replace(END_OF_TURN, '');
       // A text that has reached the limit would have gone on.

@@ -46,10 +46,13 @@ export async function suggestBuiltIn(choose: (name: BuiltInName) => void): Promi
   const included = isIncluded('minilm');
   byId('choice-minilm', HTMLElement).hidden = !included;
   byId('choice-smollm2', HTMLElement).hidden = !isIncluded('smollm2');
-  const suggested = included && (await hasGpu()) ? 'minilm' : 'bert';
-  byId(`suggested-${suggested}`, HTMLElement).hidden = !included;
-  if (suggested !== 'bert') choose(suggested);
+  const name = await suggested();
+  byId(`suggested-${name}`, HTMLElement).hidden = !included;
+  if (name !== 'bert') choose(name);
 }
+
+/** The built-in model that is suggested for sorting texts. */
+export const suggested = async (): Promise<BuiltInName> => (isIncluded('minilm') && (await hasGpu()) ? 'minilm' : 'bert');
 
 /** Where the files of a model are, as the package's option `model`. */
 export function placeOf(choice: ModelChoice, files: readonly File[]): string | readonly File[] {

@@ -43,9 +43,9 @@ export class LossChart {
     return this.#mean / this.#weight;
   }
 
-  /** The running mean after the first 20 steps, to compare later ones with. */
+  /** The running mean after the first 20 steps, or after a quarter of fewer than 80, to compare later ones with. */
   get first(): number | undefined {
-    return this.#means[Math.min(19, this.#means.length - 1)];
+    return this.#means[Math.min(19, Math.floor((this.#means.length - 1) / 4))];
   }
 
   /** Clears the chart for a run whose last step is `last` and whose losses so far are `losses`. */

@@ -5,7 +5,7 @@ import { isAbort, showProblem } from './problem.ts';
 import { speed } from './speed.ts';
 import type { App } from './state.ts';
 import { t } from './text.ts';
-import { END_OF_TURN, transcript } from './writing.ts';
+import { END_OF_TURN, ended, transcript } from './writing.ts';
 
 interface Turn {
   readonly who: 'you' | 'model';
@@ -18,6 +18,7 @@ const messages = (turns: readonly Turn[]): ChatMessage[] => turns.map(({ who, te
 export function setUpChat(app: App, problem: HTMLElement): () => void {
   const log = byId('chat-log', HTMLElement);
   const input = byId('chat-input', HTMLTextAreaElement);
+  const note = byId('chat-note', HTMLElement);
   const send = byId('chat-send', HTMLButtonElement);
   const stop = byId('chat-stop', HTMLButtonElement);
   const clear = byId('chat-clear', HTMLButtonElement);
@@ -52,7 +53,13 @@ export function setUpChat(app: App, problem: HTMLElement): () => void {
 
   async function write(): Promise<void> {
     const { tuner } = app;
-    if (tuner === undefined || input.value.trim() === '' || send.hidden) return;
+    if (tuner === undefined || send.hidden) return;
+    note.hidden = input.value.trim() !== '';
+    if (!note.hidden) {
+      announce(note.textContent ?? '');
+      input.focus();
+      return;
+    }
     showProblem(problem);
     // The settings are read before the person's words are taken out of their field.
     let limits: { maxTokens: number; temperature: number };
@@ -80,11 +87,11 @@ export function setUpChat(app: App, problem: HTMLElement): () => void {
     log.scrollTop = log.scrollHeight;
     try {
       const options = { ...limits, seed: asked.length, signal: controller.signal };
-      for await (const piece of tuner.generate(chats ? (tuner.info.chats ? messages(asked) : transcript(messages(asked))) : text, options)) {
+      for await (const piece of tuner.generate(chats ? (tuner.info.chats ? messages(asked) : transcript(messages(asked))) : ended(text, app.dataset?.kind === 'free' ? app.dataset.ending : ''), options)) {
         answer.text += piece;
         // If a person has scrolled back to read, the log does not scroll.
         const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
-        bubble.textContent = chats ? answer.text.replace(END_OF_TURN, '').trimStart() : answer.text;
+        bubble.textContent = chats ? answer.text.replace(END_OF_TURN, '').trimStart() : answer.text.trimStart();
         if (follows) log.scrollTop = log.scrollHeight;
         if (chats && END_OF_TURN.test(answer.text)) break;
       }

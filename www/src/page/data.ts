@@ -381,9 +381,9 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
     if (parsed?.kind !== 'free') throw new PocketError('data-invalid', t.examples.nothingYet);
     const sample = sampleNow();
     const { form, writing = parsed.writing } = readAs;
-    const { settings, sentences } = sample === undefined ? {} : SAMPLES[sample];
+    const { settings, sentences, ending } = sample === undefined ? {} : SAMPLES[sample];
     const { openings, rest } = sentences === undefined ? proposeOpenings(writing) : { openings: [...sentences], rest: writing };
-    return { kind: 'free', ...prepared(rest, form), form, openings, own: sample === undefined, ...(settings === undefined ? {} : { settings }) };
+    return { kind: 'free', ...prepared(rest, form), form, openings, own: sample === undefined, ...(ending === undefined ? {} : { ending }), ...(settings === undefined ? {} : { settings }) };
   }
 
   return takeSample;

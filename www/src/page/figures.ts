@@ -17,9 +17,11 @@ const MISTAKES = 12;
 type Name = (label: string) => string;
 
 /** The accuracy, its meaning, and the mistakes, before and after training. */
-export function showFigures({ before, after, trained, prompting }: App): void {
+export function showFigures({ before, after, trained, prompting, restored }: App): void {
   const place = byId('accuracy', HTMLElement);
-  place.hidden = after?.accuracy === undefined;
+  const isElsewhere = after === undefined && restored !== undefined && prompting !== undefined;
+  place.hidden = after?.accuracy === undefined && !isElsewhere;
+  if (isElsewhere) place.replaceChildren(el('p', { class: 'note' }, t.figures.elsewhere));
   if (after?.accuracy === undefined) return;
   const name: Name = (label) => t.figures.quoted(prompting?.names.get(label) ?? label);
   const was = before?.accuracy;
@@ -43,7 +45,7 @@ export function showFigures({ before, after, trained, prompting }: App): void {
         ...(baseline === undefined || baselineLabel === undefined ? [] : [t.figures.mark(baseline, name(baselineLabel))]),
       ]),
     ),
-    ...mistakes(after, name),
+    ...mistakes(after, name, prompting?.labels ?? []),
   );
 }
 
@@ -100,9 +102,11 @@ function bars(before: number | undefined, after: number, baseline: number | unde
 }
 
 /** The confusion table, or a list of the mistakes if there are many labels; and the texts of the chosen kind of mistake. */
-function mistakes({ perLabel, wrong }: Evaluation, name: Name): Node[] {
+function mistakes({ perLabel, wrong }: Evaluation, name: Name, order: readonly string[]): Node[] {
   if (perLabel === undefined || wrong === undefined) return [];
+  // The labels stand in the same order as beside the sentences.
   const present = perLabel.filter(({ rows }, at) => rows > 0 || perLabel.some((other) => (other.confusion[at] ?? 0) > 0));
+  present.sort((one, other) => order.indexOf(one.label) - order.indexOf(other.label));
   const shown = el('div', { class: 'wrong', id: 'wrong', role: 'status' });
   const show = (label: string, answered: string, button: HTMLElement): void => {
     const pressed = button.getAttribute('aria-pressed') === 'true';

@@ -46,7 +46,7 @@ const time = (value: number, unit: 'millisecond' | 'second' | 'minute' | 'hour',
 /** A time, such as "40 sec", "3 min" or "1.5 hr". */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '';
-  if (seconds < 90) return time(Math.max(1, seconds), 'second', 0);
+  if (seconds < 59.5) return time(Math.max(1, seconds), 'second', 0);
   return seconds < 5400 ? time(seconds / 60, 'minute', 0) : time(seconds / 3600, 'hour', 1);
 }
 

@@ -28,6 +28,6 @@ export class HowForm {
     const quick = this.isQuick;
     byId('how-field', HTMLElement).hidden = !labelled || !this.learnsDeeply;
     for (const id of ['length-field', 'advanced']) byId(id, HTMLElement).hidden = quick;
-    explainHow(quick, !labelled);
+    explainHow(quick, this.#app.dataset);
   }
 }

@@ -58,13 +58,24 @@ export async function foreignTexts(tuner: Pick<FineTuner, 'tokenLengths' | 'unkn
   const bare = some.every((text) => letters(text) === 0);
   const texts = bare ? some.filter((text) => text.trim() !== '') : some.map(lettersOf).filter((text) => letters(text) >= LEAST);
   if (texts.length === 0) return undefined;
+  const foreign = (await judged(tuner, texts, bare)).filter((each) => each).length;
+  return foreign > SHARE * texts.length ? { texts: texts.length, foreign } : undefined;
+}
+
+/** Whether each text is in letters that are foreign to the model. Nothing is said of a text with only a few letters. */
+export async function areForeign(tuner: Pick<FineTuner, 'tokenLengths' | 'unknownTokens'>, given: readonly string[]): Promise<boolean[]> {
+  const texts = given.map(lettersOf);
+  return (await judged(tuner, texts, false)).map((each, at) => each && letters(texts[at] ?? '') >= LEAST);
+}
+
+/** Whether each text is foreign to the model. `bare` says that they have no letters. */
+async function judged(tuner: Pick<FineTuner, 'tokenLengths' | 'unknownTokens'>, texts: readonly string[], bare: boolean): Promise<boolean[]> {
   const [[english = 0, ...lengths], unknown] = await Promise.all([tuner.tokenLengths([ENGLISH, ...texts]), tuner.unknownTokens(texts)]);
   const limit = Math.max(TOKENS_A_LETTER, (ABOVE_ENGLISH * english) / letters(ENGLISH));
-  const foreign = texts.filter((text, at) => {
+  return texts.map((text, at) => {
     const tokens = lengths[at] ?? 0;
     return (!bare && tokens > limit * letters(text)) || (unknown[at] ?? 0) > UNKNOWN * tokens;
-  }).length;
-  return foreign > SHARE * texts.length ? { texts: texts.length, foreign } : undefined;
+  });
 }
 
 /** Whether a model that knows only one or a few languages splits most words of texts in Latin letters into pieces. */

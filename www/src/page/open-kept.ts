@@ -1,12 +1,13 @@
 /** Opens a training of an earlier tab: loads its model and repeats its steps. The progress is shown where the training will go on. */
 import { PocketError } from 'pocketllm';
+import { replay } from './bring.ts';
 import { summarizeData } from './data.ts';
 import { count } from './format.ts';
 import { loadModel, stageName } from './loading.ts';
 import { seal } from './privacy.ts';
 import { readoutPrompt } from './prompt.ts';
 import { readHead } from './record-head.ts';
-import { training as kept, type About } from './session.ts';
+import { training as kept, type About, type Found } from './session.ts';
 import type { App, Comparison, Dataset, Flow } from './state.ts';
 import { heldAgain } from './streaming.ts';
 import { t } from './text.ts';
@@ -25,7 +26,8 @@ interface Place {
 export async function openKept({ app, flow, training, view }: Place, id: string, files: readonly File[], how: How): Promise<void> {
   const found = await kept(id);
   if (found === undefined) throw new PocketError('invalid-argument', t.trainings.gone);
-  const { about, dataset, record } = found;
+  const { about, record } = found;
+  const [method, own] = found.kind === 'own' ? [found.about.settings.method, found.about.own] : [(await readHead(record))?.method ?? '', false];
   const opening = new AbortController();
   await training.prepare(opening);
   view.problem();
@@ -36,11 +38,15 @@ export async function openKept({ app, flow, training, view }: Place, id: string,
   app.onProgress = (progress) => view.restoring(progress.stage === 'replay' ? t.trainings.restoring(count(progress.loaded), count(progress.total)) : stageName(progress), progress);
   try {
     // The saved training contains the person's texts, so no more requests to servers are made.
-    await loadModel(app, heldAgain(about.model, files, about.settings.method), files, { signal: opening.signal, ...(about.own ? { cache: 'force-cache' } : {}) });
-    if (about.own) seal();
+    await loadModel(app, heldAgain(about.model, files, method), files, { signal: opening.signal, ...(own ? { cache: 'force-cache' } : {}) });
+    if (own) seal();
     flow.summarize(1, app.modelName);
-    flow.summarize(2, summarizeData(dataset));
-    const go = await restore(app, about, dataset, record, opening.signal);
+    if (found.kind === 'shared') {
+      await openShared({ app, flow, training, view }, found, id, opening.signal);
+      return;
+    }
+    flow.summarize(2, summarizeData(found.dataset));
+    const go = await restore(app, found.about, found.dataset, record, opening.signal);
     await training.prepare(undefined);
     await go(training, id, how);
   } catch (error) {
@@ -55,6 +61,20 @@ export async function openKept({ app, flow, training, view }: Place, id: string,
   } finally {
     delete app.onProgress;
   }
+}
+
+/** Opens a training that came with a link, which has no examples, as the link itself is opened. */
+async function openShared({ app, flow, training, view }: Place, { about, record }: Found & { kind: 'shared' }, id: string, signal: AbortSignal): Promise<void> {
+  const { tuner } = app;
+  if (tuner === undefined) return;
+  delete app.dataset;
+  flow.summarize(2, '');
+  await replay(app, flow, tuner, record, signal, new Map(about.names));
+  app.training = id;
+  await training.prepare(undefined);
+  flow.freeze(false);
+  view.setBusy(false);
+  view.clear();
 }
 
 /** Restores the model and the page to where the training was. Returns a function that shows the training or goes on with it. */

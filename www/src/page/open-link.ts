@@ -2,10 +2,11 @@
 import { replay } from './bring.ts';
 import { BUILT_IN, isIncluded } from './built-in.ts';
 import { announce, byId, facts } from './dom.ts';
-import { bytes, compact, count } from './format.ts';
+import { bytes, compact, count, joined } from './format.ts';
 import { decode, WORD, type Base, type Shared } from './link.ts';
 import { loadModel, stageName } from './loading.ts';
 import { isAbort, showProblem } from './problem.ts';
+import { keepShared } from './session.ts';
 import type { App, Flow, ModelChoice } from './state.ts';
 import { heldAgain, isShort, offerFor } from './streaming.ts';
 import { t } from './text.ts';
@@ -64,15 +65,17 @@ export function setUpLinks(app: App, flow: Flow): void {
       [t.link.size, bytes(length)],
       ...(head.labels.length === 0 ? [] : [[t.link.labels, head.labels.map((label) => given.get(label) ?? label).join(', '), 'wide'] as const]),
     ]);
-    byId('shared-from', HTMLElement).textContent = from(base, head.parameters);
+    // What a writer wrote was not measured, and the link has only what was learned.
+    byId('shared-from', HTMLElement).textContent = joined([from(base, head.parameters), ...(quick || head.labels.length > 0 ? [t.link.accuracy] : [])]);
     byId('shared-choose', HTMLElement).hidden = base.kind !== 'files';
     [open.hidden, open.disabled] = [false, base.kind === 'files'];
     if (base.kind === 'built-in' && !isIncluded(base.name)) [open.disabled, byId('shared-from', HTMLElement).textContent] = [true, t.link.notIncluded];
   }
 
   async function restore(): Promise<void> {
-    if (shared === undefined) return;
-    const { base, head, record, names } = shared;
+    const opened = shared;
+    if (opened === undefined) return;
+    const { base, head, record, names } = opened;
     const { signal } = (opening = new AbortController());
     showProblem(problem);
     open.disabled = true;
@@ -91,7 +94,10 @@ export function setUpLinks(app: App, flow: Flow): void {
       if (tuner === undefined) return;
       delete app.dataset;
       await replay(app, flow, tuner, record, signal, new Map(names));
-      close();
+      app.training = await keepShared(opened, app);
+      // Where it cannot be kept, the link stays in the address, and a reload shows it again.
+      if (app.training === undefined) view.hidden = true;
+      else close();
     } catch (error) {
       if (!isAbort(error)) showProblem(problem, error);
       if (isShort(error) && head.method !== 'full') void offerFor(problem, { app, now: heldAgain(choice, files, head.method), to: { ...choice, streamed: true }, files, signal }, () => void restore());

@@ -6,6 +6,8 @@ import { t } from './text.ts';
 
 /** With fewer steps than this, the curve shows no trend. */
 const FEW_STEPS = 200;
+/** After so few steps, the error has clearly fallen if it is below this share of what it was at first. */
+const FALLEN = 0.8;
 
 /** The speed over the last steps, as exponential moving averages. */
 export class Pace {
@@ -54,7 +56,10 @@ export function verdict({ first, mean }: LossChart, { step, steps }: TrainStep, 
   if (trouble !== undefined) return t.chart.troubles[trouble.trouble];
   if (evaluation?.verdict === 'better') return t.chart.better;
   if (evaluation?.verdict === 'worse') return t.chart.worse;
-  if (first === undefined || step < FEW_STEPS) return step === steps ? t.chart.few : t.chart.early;
+  if (first === undefined || step < FEW_STEPS) {
+    if (step < steps) return t.chart.early;
+    return first !== undefined && mean < FALLEN * first ? t.chart.falling : t.chart.few;
+  }
   if (mean >= first * 0.97) return t.chart.unclear;
   return evaluation?.verdict === 'not-better' ? t.chart.fallingOnly : t.chart.falling;
 }

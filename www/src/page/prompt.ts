@@ -1,8 +1,12 @@
 /** The words and the sentence with which a language model is asked for a label, or the labels if a readout answers instead. */
 import { PocketError, type FineTuner, type TrainOptions } from 'pocketllm';
-import { asked, type Dataset, type Prompting } from './state.ts';
+import { folded } from './copies.ts';
+import { asked, type Comparison, type Dataset, type Prompting } from './state.ts';
 import { thinned, type Row } from './rows.ts';
 import { t } from './text.ts';
+
+/** Characters of an example that is proposed as a sentence to compare. */
+export const PROPOSED = 200;
 
 export type Labelled = Dataset & { kind: 'labelled' };
 
@@ -15,22 +19,56 @@ export function readoutPrompt(dataset: Labelled): Prompting {
 /** The rows that a readout learns from. */
 export const readoutRows = ({ train, heldOut, folded }: Labelled): Row[] => (folded === true ? [...train, ...heldOut] : train);
 
+/** Texts to compare, with whether they are among the examples that are learned. Of a long example, only the beginning is proposed. */
+export function toCompare(texts: readonly string[], dataset: Dataset | undefined, quick: boolean): Comparison[] {
+  const rows = dataset?.kind !== 'labelled' ? [] : quick ? readoutRows(dataset) : dataset.train;
+  const beginning = (text: string): string => folded(text).slice(0, PROPOSED).trimEnd();
+  const known = new Set(rows.map(({ text }) => beginning(text)));
+  return texts.map((text) => (known.has(beginning(text)) ? { text, learned: true } : { text }));
+}
+
+/** The error for words or a sentence that cannot be used. It says what has to be corrected, and where. */
+export class PromptError extends PocketError {
+  constructor(found: string) {
+    super('data-invalid', `${found}. ${t.prompt.where}`);
+  }
+}
+
+const refuse = (found: string): never => {
+  throw new PromptError(found);
+};
+
 /**
- * Checks the words and the sentence.
+ * Checks the words and the sentence without the model.
  *
- * @throws PocketError `data-invalid` with what has to be corrected, and where.
+ * @throws PromptError with what has to be corrected.
  */
-export async function checkPrompt(tuner: FineTuner, dataset: Labelled): Promise<void> {
-  const { template, labels, names } = dataset;
-  const refuse = (found: string): never => {
-    throw new PocketError('data-invalid', `${found}. ${t.prompt.where}`);
-  };
+export async function checkWords(tuner: Pick<FineTuner, 'info' | 'tokenLengths' | 'unknownTokens'>, { template, labels, names }: Labelled): Promise<void> {
+  const unknown = await unknownWords(tuner, labels);
   if (labels.includes('')) refuse(t.prompt.noWord);
   if (names.size < labels.length) refuse(t.prompt.sameWord);
   if (!template.includes('{text}')) refuse(t.prompt.noText);
   if (tuner.info.head !== 'causal-lm' && template.split('[MASK]').length !== 2) refuse(t.prompt.noMask);
+  if (unknown.length > 0) refuse(t.prompt.unknownWords(unknown));
+}
+
+/** The words that are not one token of the model's vocabulary. */
+async function unknownWords(tuner: Pick<FineTuner, 'tokenLengths' | 'unknownTokens'>, words: readonly string[]): Promise<string[]> {
+  // A word stands within a text, where some vocabularies spell it in another way than at its beginning.
+  const texts = words.map((word) => `a ${word}`);
+  const [[bare = 1, ...lengths], unknown] = await Promise.all([tuner.tokenLengths(['a', ...texts]), tuner.unknownTokens(texts)]);
+  return words.filter((_, at) => lengths[at] !== bare + 1 || unknown[at] !== 0);
+}
+
+/**
+ * Checks the words and the sentence, also with the model.
+ *
+ * @throws PromptError with what has to be corrected.
+ */
+export async function checkPrompt(tuner: FineTuner, dataset: Labelled): Promise<void> {
+  await checkWords(tuner, dataset);
   try {
-    // The model must know the words.
+    // How a word is spelled depends on the sentence, too.
     await tuner.classify('', { ...asked(dataset), textB: '' });
   } catch (error) {
     if (error instanceof PocketError && error.code === 'data-invalid') refuse(t.prompt.unknownWord(error.message));

@@ -101,6 +101,12 @@ export class Runner {
     this.#changed();
   }
 
+  /** Pauses or resumes. */
+  toggle(): void {
+    if (this.#paused) this.resume();
+    else this.pause();
+  }
+
   /** Makes {@link go} return after the current step. `go` can be called again. */
   stop(): void {
     this.#stopped = true;

@@ -16,6 +16,8 @@ interface Sample {
   readonly writes: boolean;
   /** Sentences to compare before and after. They are in the language of the sample. */
   readonly sentences: readonly string[];
+  /** What follows each question in the file. A person neither reads nor writes it. */
+  readonly ending?: string;
   /** The sentence around each text, for a model that fills in a word and for a model that continues at the end. */
   readonly around?: { readonly masked: string; readonly causal: string };
   /** The settings of steps that have been seen to work for it (BENCHMARKS.md). */
@@ -45,8 +47,8 @@ export const SAMPLES: Readonly<Record<SampleName, Sample>> = {
       'Congratulations, you have won a free holiday! Click here to claim your prize today.',
     ],
   },
-  replies: { name: t.samples.replies, note: t.samples.repliesNote, file: 'replies.csv', writes: true, sentences: ['Are you hungry? ->', 'Where is the car? ->'], settings: WRITING },
-  days: { name: t.samples.days, note: t.samples.daysNote, file: 'days.csv', writes: true, sentences: ['Tea with Lucy on Monday ->', 'On Friday I am flying to Rome ->'], settings: WRITING },
+  replies: { name: t.samples.replies, note: t.samples.repliesNote, file: 'replies.csv', writes: true, sentences: ['Are you hungry?', 'Where is the car?'], ending: ' ->', settings: WRITING },
+  days: { name: t.samples.days, note: t.samples.daysNote, file: 'days.csv', writes: true, sentences: ['Tea with Lucy on Monday', 'On Friday I am flying to Rome'], ending: ' ->', settings: WRITING },
 };
 
 const isSample = (word: string): word is SampleName => Object.hasOwn(SAMPLES, word);

@@ -54,7 +54,8 @@ function shown(link: string): HTMLElement[] {
     );
   });
   const actions = el('div', { class: 'shelf-actions' }, copy);
-  if (typeof navigator.share === 'function') {
+  const shares = typeof navigator.share === 'function';
+  if (shares) {
     const share = el('button', { type: 'button', class: 'button quiet small' }, t.link.share);
     share.addEventListener('click', () => void navigator.share({ title: document.title, url: link }).catch(() => undefined));
     actions.append(share);
@@ -64,6 +65,6 @@ function shown(link: string): HTMLElement[] {
     el('p', { class: 'note', role: 'status' }, t.link.made(count(link.length))),
     field,
     actions,
-    fits ? el('figure', { class: 'qr-figure' }, qrCode(link, t.link.qr) as unknown as HTMLElement, el('figcaption', { class: 'note' }, t.link.scan)) : el('p', { class: 'note' }, t.link.noCode),
+    fits ? el('figure', { class: 'qr-figure' }, qrCode(link, t.link.qr) as unknown as HTMLElement, el('figcaption', { class: 'note' }, t.link.scan)) : el('p', { class: 'note' }, t.link.noCode(shares)),
   ];
 }

@@ -1,6 +1,8 @@
 /** The sentences that are compared in step 3, and the descriptions of both ways to learn. */
 import { byId } from './dom.ts';
 import type { Draft } from './draft.ts';
+import { joined } from './format.ts';
+import { PROPOSED } from './prompt.ts';
 import { sampleNow, SAMPLES } from './samples.ts';
 import type { Dataset } from './state.ts';
 import { t } from './text.ts';
@@ -53,13 +55,14 @@ function proposed({ heldOut, train }: Dataset & { kind: 'labelled' }): string[] 
   if (sample !== undefined) return [...SAMPLES[sample].sentences];
   const rows = heldOut.length > 0 ? heldOut : train;
   const firsts = new Map([...rows].reverse().map((row) => [row.label, row.text]));
-  return [...firsts.values()].reverse().slice(0, 2).map((text) => text.replace(/\s+/g, ' ').slice(0, 200));
+  return [...firsts.values()].reverse().slice(0, 2).map((text) => text.replace(/\s+/g, ' ').slice(0, PROPOSED));
 }
 
 /** Says what the chosen way to learn does, and what to expect from it. The figures are those of BENCHMARKS.md. */
-export function explainHow(quick: boolean, writes: boolean): void {
+export function explainHow(quick: boolean, dataset: Dataset | undefined): void {
+  const writes = dataset?.kind !== 'labelled';
   byId('sentences-note', HTMLElement).textContent = writes ? t.writing.openingsNote(OPENINGS) : quick ? t.settings.sentencesNoteQuick : t.settings.sentencesNote;
-  byId('how-note', HTMLElement).textContent = quick
-    ? t.settings.quickNote
-    : t.settings.deepNote;
+  // Steps cannot be measured by cross-validation, so texts are kept aside even if the person has chosen that.
+  const aside = quick || writes || dataset.folded !== true ? [] : [dataset.heldOut.length > 0 ? t.settings.deepAside(dataset.heldOut.length) : t.settings.deepUnmeasured];
+  byId('how-note', HTMLElement).textContent = quick ? t.settings.quickNote : joined([t.settings.deepNote, ...aside]);
 }

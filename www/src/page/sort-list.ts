@@ -3,6 +3,7 @@ import type { Classification, FineTuner } from 'pocketllm';
 import { csv } from './csv.ts';
 import { announce, byId, download, el } from './dom.ts';
 import { bytes, count, excerpt, joined, percent } from './format.ts';
+import { areForeign } from './knows.ts';
 import { seal } from './privacy.ts';
 import { isAbort, showProblem } from './problem.ts';
 import { showRefusal, Unfit } from './refusal.ts';
@@ -24,6 +25,7 @@ interface Sorted {
   readonly text: string;
   readonly label: string;
   readonly probability: number;
+  readonly foreign: boolean;
 }
 
 export class ListSorter {
@@ -125,7 +127,8 @@ export class ListSorter {
     for (let first = 0; first < texts.length; first += AT_ONCE) {
       const part = texts.slice(first, first + AT_ONCE);
       const answers = await tuner.classifyAll(part, prompt);
-      this.#sorted.push(...answers.map((answer, at) => named(part[at] ?? '', answer, prompting)));
+      const foreign = await areForeign(tuner, part);
+      this.#sorted.push(...answers.map((answer, at) => ({ ...named(part[at] ?? '', answer, prompting), foreign: foreign[at] === true })));
       // Once the person has left the step, another training may change the model.
       if (body.hidden) this.#stopping?.abort();
       if (signal.aborted) return;
@@ -155,7 +158,9 @@ export class ListSorter {
     const counts = [...most].sort((a, b) => b[1] - a[1]);
     const unsure = this.#sorted.toSorted((a, b) => a.probability - b.probability).slice(0, SHOWN);
     const asks = done > SHOWN && (unsure[0]?.probability ?? 1) < SURE;
+    const foreign = this.#sorted.filter((each) => each.foreign).length;
     this.#shown.replaceChildren(
+      ...(foreign === 0 ? [] : [el('p', { class: 'notice' }, t.sorting.foreign(foreign))]),
       el('ul', { class: 'sums' }, ...counts.map(([label, many]) => el('li', {}, el('span', { class: 'tag' }, label), ` ${count(many)}`))),
       ...table(asks ? t.sorting.leastSure : t.sorting.first, asks ? unsure : this.#sorted.slice(0, SHOWN)),
     );
@@ -171,7 +176,7 @@ export class ListSorter {
 }
 
 /** The answer with the label as the person wrote it. */
-function named(text: string, { label, scores }: Classification, { names }: Prompting): Sorted {
+function named(text: string, { label, scores }: Classification, { names }: Prompting): Omit<Sorted, 'foreign'> {
   return { text, label: names.get(label) ?? label, probability: scores[0]?.probability ?? 0 };
 }
 

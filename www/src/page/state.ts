@@ -46,8 +46,8 @@ export const asked = ({ template, labels, readout }: Prompting): { template?: st
  */
 export type Dataset =
   | ({ kind: 'labelled'; train: Row[]; heldOut: Row[]; own: boolean; folded?: boolean } & Prompting)
-  /** To write from. `openings` are proposed to compare what the model writes. */
-  | { kind: 'free'; data: string | Example[]; name: string; form: Form; openings: readonly string[]; own: boolean; settings?: Partial<RunSettings> };
+  /** To write from. `openings` are proposed to compare what the model writes, and `ending` follows each question, without being shown. */
+  | { kind: 'free'; data: string | Example[]; name: string; form: Form; openings: readonly string[]; own: boolean; ending?: string; settings?: Partial<RunSettings> };
 
 /** A text with the model's result before and after training: a label, or what the model writes after the text. */
 export interface Comparison {
@@ -55,6 +55,10 @@ export interface Comparison {
   before?: Classification;
   after?: Classification;
   written?: { before?: string; after?: string };
+  /** Whether it is among the examples that were learned. */
+  learned?: boolean;
+  /** Whether the model hardly knows its letters. */
+  foreign?: boolean;
 }
 
 export interface App {

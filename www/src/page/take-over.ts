@@ -25,11 +25,14 @@ export async function takeOver(id: string, place: HTMLElement): Promise<string |
   return free ? id : null;
 }
 
-/** Asks a question with these answers, and returns the chosen one. `focused` is the index of the safe answer. */
-export function asked(place: HTMLElement, question: string, answers: readonly string[], focused: number): Promise<string> {
+/**
+ * Asks a question with these answers, and returns the chosen one. `focused` is the index of the safe answer, and `first` that of the one
+ * that stands out.
+ */
+export function asked(place: HTMLElement, question: string, answers: readonly string[], focused: number, first = 0): Promise<string> {
   return new Promise((resolve) => {
     const buttons = answers.map((answer, at) => {
-      const made = el('button', { type: 'button', class: at === 0 ? 'button small' : 'button quiet small' }, answer);
+      const made = el('button', { type: 'button', class: at === first ? 'button small' : 'button quiet small' }, answer);
       made.addEventListener('click', () => {
         place.replaceChildren();
         resolve(answer);

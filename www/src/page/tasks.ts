@@ -1,7 +1,9 @@
 /** The start of the page: examples that run after one tap, and a person's own texts. */
 import { isIncluded } from './built-in.ts';
 import { byId, el } from './dom.ts';
+import { language } from './language.ts';
 import type { SampleName } from './samples.ts';
+import { setUpSizes } from './sizes.ts';
 import type { App, Flow } from './state.ts';
 import { WRITER } from './suggestions.ts';
 import { t } from './text.ts';
@@ -26,6 +28,8 @@ export function setUpTasks(app: App, flow: Flow, { withModel, takeSample }: Part
     if (task?.writes === true && !isIncluded('smollm2')) button.querySelector('.task-note')?.after(el('span', { class: 'task-note' }, t.tasks.needsDownload(WRITER.size)));
     if (task !== undefined) button.addEventListener('click', () => withModel(task.writes, () => void run(task.sample)));
   }
+  setUpSizes(app, flow);
+  byId('tasks-english', HTMLElement).hidden = language === 'en';
   if (!isIncluded('smollm2')) byId('tasks-examples', HTMLElement).textContent = t.tasks.examplesToTry;
   byId('own-sort', HTMLButtonElement).addEventListener('click', () => withModel(false, own));
   byId('own-write', HTMLButtonElement).addEventListener('click', () => withModel(true, own));

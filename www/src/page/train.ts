@@ -12,7 +12,7 @@ import { HowForm } from './how.ts';
 import { openKept } from './open-kept.ts';
 import { Pace } from './pace.ts';
 import { isAbort } from './problem.ts';
-import { checkPrompt, dataOptions, readoutPrompt } from './prompt.ts';
+import { checkPrompt, dataOptions, readoutPrompt, toCompare } from './prompt.ts';
 import { Runner, type Run, type RunState } from './runner.ts';
 import { SentencesField } from './sentences.ts';
 import { beginTraining, canKeep, discardTraining, newId, updateTraining } from './session.ts';
@@ -25,6 +25,7 @@ import { takeOver } from './take-over.ts';
 import { t } from './text.ts';
 import { TrainView } from './train-view.ts';
 import type { Open } from './trainings.ts';
+import { WordsCheck } from './words-check.ts';
 
 export function setUpTrain(app: App, flow: Flow, draft: Draft): Open {
   const training = new Training(app, flow, draft);
@@ -40,6 +41,7 @@ export class Training {
   readonly #sentences: SentencesField;
   readonly #how: HowForm;
   readonly #estimates: Estimates;
+  readonly #words: WordsCheck;
   /** The run that can be continued; it is paused between two steps. */
   #current: Run | undefined;
   /** The data of the last run, and whether they were learned quickly. */
@@ -69,14 +71,14 @@ export class Training {
 
   constructor(app: App, flow: Flow, draft: Draft) {
     [this.#app, this.#flow, this.#draft] = [app, flow, draft];
-    [this.#settings, this.#sentences] = [new SettingsForm(draft), new SentencesField(draft)];
+    [this.#settings, this.#sentences, this.#words] = [new SettingsForm(draft), new SentencesField(draft), new WordsCheck(app, flow)];
     const view = (this.view = new TrainView(this.#settings.form));
     this.#estimates = new Estimates(app, this.#settings, () => this.#settings.peek(this.#how.isQuick), () => this.#sentences.lines.length);
     this.#settings.form.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.#begin(true);
     });
-    view.pause.addEventListener('click', () => this.#pauseOrResume());
+    view.pause.addEventListener('click', () => this.#current?.runner?.toggle());
     view.stop.addEventListener('click', () => this.#stop());
     view.resume.addEventListener('click', () => void this.#continue(true));
     view.longer.addEventListener('click', () => void this.#continue(true, moreSteps(this.#current?.settings)));
@@ -86,11 +88,6 @@ export class Training {
     this.#how = new HowForm(app, () => this.#showHow());
     onAsked((id) => this.#letGo(id));
     app.leave = async (id) => void (this.#current?.id === id && (await this.#current.runner?.end()));
-  }
-
-  #pauseOrResume(): void {
-    const runner = this.#current?.runner;
-    runner?.paused === true ? runner.resume() : runner?.pause();
   }
 
   #stop(): void {
@@ -129,11 +126,13 @@ export class Training {
 
   #showHow(): void {
     this.#how.show();
+    void this.#words.check(!this.#how.isQuick);
     this.view.start.textContent = this.#how.isQuick ? t.training.learn : t.training.start;
   }
 
   /** Called when the model or the data have changed, because what is shown belongs to the old ones. */
   #forget(): void {
+    this.view.problem();
     void this.#current?.runner?.end();
     this.#current = undefined;
     if (this.#app.trained > 0 && this.#ran === this.#app.dataset && this.#ran !== undefined) return;
@@ -161,14 +160,14 @@ export class Training {
       if (app.tuner !== tuner || app.dataset !== dataset) return void (this.#begins = false);
     } catch (error) {
       this.#begins = false;
-      this.view.problem(error);
+      this.#words.show(error);
       return;
     }
     const quick = given.method === 'readout';
     const from = quick || app.restored?.settings.method === 'readout' ? undefined : app.restored;
     forgetTraining(app);
     if (dataset.kind === 'labelled') app.prompting = quick ? readoutPrompt(dataset) : dataset;
-    app.comparisons = this.#sentences.lines.map((text) => ({ text }));
+    app.comparisons = toCompare(this.#sentences.lines, dataset, quick);
     app.trained = from?.step ?? 0;
     this.#trouble = undefined;
     app.adapted = given.method === 'lora' || given.method === 'prefix';
@@ -347,7 +346,7 @@ export class Training {
     else this.view.predictions.hide();
     this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#how.learnsDeeply, longer: moreSteps(this.#current?.settings), outcome });
     if (trained === 0) return;
-    this.#flow.summarize(3, quick ? t.training.learned : t.training.summary(trained, this.view.chart.mean));
+    this.#flow.summarize(3, quick ? t.training.learned : t.training.summary(trained, this.view.chart.first ?? NaN, this.view.chart.mean));
   }
 
   /** Classifies the person's sentences, and evaluates the model on the texts kept aside; or lets it write after the openings. */

@@ -5,7 +5,7 @@ import { share } from './figures.ts';
 import { bytes, count } from './format.ts';
 import { language } from './language.ts';
 import { isAbort, showProblem } from './problem.ts';
-import { deleteTraining, renameTraining, trainings, type Kept } from './session.ts';
+import { deleteTraining, isShared, methodOf, renameTraining, trainings, type Kept } from './session.ts';
 import type { App, Flow } from './state.ts';
 import { heldAgain, isShort, offerFor, remember } from './streaming.ts';
 import { isFree } from './tabs.ts';
@@ -110,12 +110,13 @@ class TrainingsList {
 
   #item(kept: Kept): HTMLElement[] {
     const { about, head } = kept;
-    const quick = about.settings.method === 'readout';
-    const unfinished = quick ? about.after === undefined : head.taken < about.settings.steps;
-    const { after } = about;
+    const quick = methodOf(kept) === 'readout';
+    const [sent, after, steps] = isShared(about) ? [true, undefined, head.steps] : [false, about.after, about.settings.steps];
+    const unfinished = !sent && (quick ? after === undefined : head.taken < steps);
     const facts = [
       about.modelName,
-      ...(quick ? (unfinished ? [t.trainings.unfinished] : [t.trainings.quick]) : [unfinished ? t.trainings.someSteps(count(head.taken), count(about.settings.steps)) : t.trainings.steps(count(head.taken), head.taken)]),
+      ...(quick ? (unfinished ? [t.trainings.unfinished] : [t.trainings.quick]) : [unfinished ? t.trainings.someSteps(count(head.taken), count(steps)) : t.trainings.steps(count(head.taken), head.taken)]),
+      ...(sent ? [t.trainings.fromLink] : []),
       ...(after?.accuracy === undefined ? [] : [t.trainings.right(share(after, after.accuracy))]),
       ago(kept.modified),
     ];
@@ -158,7 +159,7 @@ class TrainingsList {
       const place = this.#items.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"] > div:last-child`) ?? this.#problem;
       if (!isAbort(error)) showProblem(place, error);
       const again = (): void => void this.#start(kept, goes, place.parentElement?.querySelector<HTMLElement>('.shelf-actions') ?? actions, place, files);
-      if (files !== undefined && about.settings.method !== 'full') void this.#offer(kept, files, error, place, again);
+      if (files !== undefined && methodOf(kept) !== 'full') void this.#offer(kept, files, error, place, again);
     } finally {
       actions.hidden = false;
       // The focus was on a question, and it was answered with no.
@@ -167,8 +168,8 @@ class TrainingsList {
   }
 
   /** If a training could not be opened for lack of memory, offers to keep its model's layers in storage; if for lack of storage, in memory. */
-  async #offer({ about: { model, settings } }: Kept, files: readonly File[], error: unknown, place: HTMLElement, again: () => void): Promise<void> {
-    const now = heldAgain(model, files, settings.method);
+  async #offer(kept: Kept, files: readonly File[], error: unknown, place: HTMLElement, again: () => void): Promise<void> {
+    const now = heldAgain(kept.about.model, files, methodOf(kept));
     if (isShort(error)) await offerFor(place, { app: this.#app, now, to: { ...now, streamed: true }, files, signal: new AbortController().signal }, again);
     if (now.streamed !== true || !(error instanceof PocketError) || !['storage-full', 'invalid-argument'].includes(error.code)) return;
     const whole = el('button', { type: 'button', class: 'button' }, t.stream.whole);
@@ -215,7 +216,7 @@ class TrainingsList {
   async #delete({ id, about }: Kept, actions: HTMLElement, place: HTMLElement): Promise<void> {
     showProblem(place);
     actions.hidden = true;
-    const choice = await asked(place, t.trainings.reallyDelete(about.name), [t.trainings.deleteIt, t.trainings.keepIt], 1);
+    const choice = await asked(place, t.trainings.reallyDelete(about.name), [t.trainings.deleteIt, t.trainings.keepIt], 1, 1);
     actions.hidden = false;
     if (choice !== t.trainings.deleteIt) {
       actions.querySelector('button')?.focus();

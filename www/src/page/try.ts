@@ -1,5 +1,6 @@
 /** Step 4: compares the model before and after training, and lets the person try it and save it. */
 import { setUpChat } from './chat.ts';
+import { markForeign } from './before-after.ts';
 import { answers, comparison } from './comparison.ts';
 import { announce, byId } from './dom.ts';
 import { percent } from './format.ts';
@@ -7,6 +8,7 @@ import { showFigures } from './figures.ts';
 import { setUpKeeping } from './keep.ts';
 import { forgetLink, setUpSending } from './send-link.ts';
 import { showProblem } from './problem.ts';
+import { toCompare } from './prompt.ts';
 import { ListSorter } from './sort-list.ts';
 import { asked, type App, type Flow } from './state.ts';
 import { t } from './text.ts';
@@ -18,12 +20,14 @@ export function setUpTry(app: App, flow: Flow): void {
   const problem = byId('try-problem', HTMLElement);
   const list = byId('compare', HTMLElement);
   const question = byId('ask-input', HTMLInputElement);
+  const note = byId('ask-note', HTMLElement);
 
   const sorter = new ListSorter(app);
   const chatOpened = setUpChat(app, problem);
 
   flow.onOpen(4, () => {
     showProblem(problem);
+    note.hidden = true;
     sorter.opened();
     chatOpened();
     byId('compare-view', HTMLElement).hidden = app.prompting === undefined;
@@ -47,12 +51,20 @@ export function setUpTry(app: App, flow: Flow): void {
 
   byId('ask', HTMLFormElement).addEventListener('submit', (event) => {
     event.preventDefault();
+    const text = question.value.trim();
+    note.hidden = text !== '';
+    if (text === '') {
+      announce(note.textContent ?? '');
+      question.focus();
+      return;
+    }
     void attempt(byId('ask', HTMLFormElement), async () => {
-      const text = question.value.trim();
       const { tuner, prompting } = app;
-      if (text === '' || tuner === undefined || prompting === undefined) return;
+      if (tuner === undefined || prompting === undefined) return;
       const after = await tuner.classify(text, asked(prompting));
-      app.comparisons.push({ text, after });
+      const made = toCompare([text], app.dataset, prompting.readout === true).map((each) => ({ ...each, after }));
+      await markForeign(tuner, made);
+      app.comparisons.push(...made);
       announce(`${prompting.names.get(after.label) ?? after.label}: ${percent(after.scores[0]?.probability ?? 0)}`);
       question.value = '';
       showComparisons();

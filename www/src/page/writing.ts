@@ -70,6 +70,9 @@ export function promptOf(opening: string, form: Form): Prompt {
   return form === 'chat' ? asking(opening) : transcript(asking(opening));
 }
 
+/** A question with what follows each question of the examples. */
+export const ended = (question: string, ending = ''): string => (question.trimEnd().endsWith(ending.trim()) ? question : question.trimEnd() + ending);
+
 /** Interprets data that were prepared for a training. */
 export function understood(data: string | readonly Example[]): Writing {
   if (typeof data === 'string') return { as: 'text', text: data };

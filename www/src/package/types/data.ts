@@ -50,7 +50,8 @@ export type Prompt = string | readonly ChatMessage[] | Conversation;
 
 /**
  * Data for training or evaluation: an array of examples; the content of a CSV, TSV, JSON or JSONL file, or plain
- * text, as a string; or a `File` or `Blob` with such content, which is read in the worker.
+ * text, as a string; or a `File` or `Blob` with such content, which is read in the worker. Errors call an array `data.json` and name its
+ * rows from 1.
  */
 export type Data = string | readonly Example[] | Blob;
 

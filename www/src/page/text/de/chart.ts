@@ -10,7 +10,7 @@ export const chart: Texts['chart'] = {
   described: (steps: number, first: string, last: string) => `Fehler über ${plural(steps, 'Schritt', 'Schritte')}, von ${first} zu ${last}`,
   cropped: (low: string) => `Die Skala beginnt bei ${low}, nicht bei 0.`,
   early: 'Anfangs schwankt die Linie. Wohin sie geht, zeigt sich nach ein paar Hundert Schritten.',
-  few: 'So wenige Schritte ändern ein Modell kaum. Trainiere es ein paar Hundert Schritte lang.',
+  few: 'Nach so wenigen Schritten ist noch keine klare Änderung zu sehen. Trainiere es ein paar Hundert Schritte lang.',
   falling: 'Der Fehler sinkt.',
   unclear: 'Noch keine klare Veränderung.',
   better: 'Das Modell lernt: Unbekannte Texte sortiert es besser als mit der immer gleichen Antwort.',

@@ -10,9 +10,10 @@ export const chat: Texts['chat'] = {
   input: 'Dein Text',
   tokens: 'Höchstlänge (Token)',
   temperature: 'Zufälligkeit',
-  send: 'Senden',
+  send: 'Schreiben lassen',
   stop: 'Stopp',
   clear: 'Leeren',
   lengthName: 'Höchstlänge',
   nothing: '(keine Antwort)',
+  empty: 'Schreib zuerst etwas.',
 };

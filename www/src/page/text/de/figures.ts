@@ -12,6 +12,7 @@ export const figures: Texts['figures'] = {
   folded: (texts: number) => `Jeder von ${plural(texts, 'Text', 'Texten')} wurde von einem Modell sortiert, das nur aus anderen gelernt hatte.`,
   measured: (texts: number) => `Gemessen an ${plural(texts, 'Testtext', 'Testtexten')}.`,
   measuredSteps: (steps: number, texts: number) => `Vor und nach ${plural(steps, 'Schritt', 'Schritten')}, gemessen an ${plural(texts, 'Testtext', 'Testtexten')}.`,
+  elsewhere: 'Wie genau es ist, wurde dort gemessen, wo es trainiert wurde. Im Trainingsprotokoll steht das nicht.',
   /** A line during training: `share` of the texts are right, and `baseline` would be for one answer to all. */
   during: (folded: boolean, share: string, better: boolean, baseline: string, label: string) =>
     `${folded ? 'Unbekannte Texte' : 'Testtexte'}: ${share} richtig, ${better ? 'besser als' : 'gegenüber'} ${baseline} mit der immer gleichen Antwort ${label}.`,

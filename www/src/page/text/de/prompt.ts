@@ -7,6 +7,8 @@ export const prompt: Texts['prompt'] = {
   sameWord: 'Zwei Kategorien haben dasselbe Wort',
   noText: 'Der Satz muss {text} enthalten',
   noMask: 'Der Satz muss [MASK] genau einmal enthalten',
+  unknownWords: (words: readonly string[]) => `Dieses Modell kennt ${words.map((word) => `„${word}“`).join(', ')} nicht als ganzes Wort. Jede Kategorie braucht ein häufiges Wort aus der Sprache des Modells, in Kleinbuchstaben`,
   /** `found` is what the engine says, in English. */
   unknownWord: (found: string) => `${found}: Das Wort für eine Kategorie muss dem Modell bekannt sein, zum Beispiel ein häufiges Wort in Kleinbuchstaben`,
+  change: 'Wörter ändern',
 };

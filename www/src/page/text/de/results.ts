@@ -7,4 +7,7 @@ export const results: Texts['results'] = {
   noSentences: 'Noch keine. Probiere unten einen aus.',
   another: 'Probiere einen anderen Satz',
   ask: 'Fragen',
+  empty: 'Schreib zuerst einen Satz.',
+  learned: 'Aus diesem Text hat es gelernt. Kein Wunder, dass es ihn kennt.',
+  foreign: 'Dieses Modell kennt die Schrift dieses Textes kaum. Die Antwort sagt also wenig, auch wenn sie sicher aussieht.',
 };

@@ -18,6 +18,7 @@ export const sorting: Texts['sorting'] = {
   reading: 'Texte werden gelesen',
   progress: (done: number, all: number) => `${count(done)} von ${count(all)} sortiert`,
   done: (all: number) => `${plural(all, 'Text', 'Texte')} sortiert`,
+  foreign: (texts: number) => `${plural(texts, 'Text ist', 'Texte sind')} in einer Schrift, die dieses Modell kaum kennt. ${texts === 1 ? 'Seine Kategorie sagt' : 'Ihre Kategorien sagen'} also wenig, auch wenn sie sicher aussehen.`,
   stopped: (done: number, all: number) => `Nach ${count(done)} von ${plural(all, 'Text', 'Texten')} gestoppt`,
   leastSure: 'Hier ist es am unsichersten',
   first: 'Die ersten',

@@ -20,7 +20,7 @@ export const training: Texts['training'] = {
   see: 'Ergebnis ansehen',
   continue: 'Fortsetzen',
   again: 'Von vorn neu trainieren',
-  deeperNote: 'Gründliches Training ändert das Modell selbst und beginnt mit deinen Beispielen von vorn. Es dauert Minuten bis Stunden. Bei E-Mails erreichten tausend Schritte in unseren Tests 80\u00a0%, schnelles Lernen 92\u00a0%. Bei Filmkritiken brachten Schritte nach dem schnellen Lernen keine weitere Verbesserung.',
+  deeperNote: 'Gründliches Training ändert das Modell selbst und beginnt mit deinen Beispielen von vorn. Es dauert länger. Bei E-Mails erreichten tausend Schritte in unseren Tests 80\u00a0%, schnelles Lernen 92\u00a0%. Bei Filmkritiken brachten Schritte nach dem schnellen Lernen keine weitere Verbesserung.',
   start: 'Training starten',
   pause: 'Pause',
   stop: 'Stopp',
@@ -39,7 +39,7 @@ export const training: Texts['training'] = {
   learnedOf: (rows: number, all: number) => `Aus ${count(rows)} von ${plural(all, 'Beispiel', 'Beispielen')} gelernt`,
   continueFrom: (step: number) => `Ab Schritt ${count(step)} fortsetzen`,
   gpuLost: (stage: string) => `Die GPU ist ausgefallen und startet neu. ${stage}`,
-  summary: (steps: number, error: number) => `${plural(steps, 'Schritt', 'Schritte')}, Fehler ${decimals(error, 2)}`,
+  summary: (steps: number, first: number, last: number) => `${plural(steps, 'Schritt', 'Schritte')}, Fehler ${decimals(first, 2)} → ${decimals(last, 2)}`,
   measuringBefore: (texts: number) => `Messung vor dem Training, an ${plural(texts, 'Testtext', 'Testtexten')}`,
   measuringAfter: (texts: number) => `Messung nach dem Training, an ${plural(texts, 'Testtext', 'Testtexten')}`,
 };

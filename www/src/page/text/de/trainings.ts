@@ -13,6 +13,7 @@ export const trainings: Texts['trainings'] = {
   someSteps: (taken: string, steps: string) => `${taken} von ${steps} Schritten`,
   steps: (taken: string, many: number) => `${taken} ${many === 1 ? 'Schritt' : 'Schritte'}`,
   right: (share: string) => `${share} richtig`,
+  fromLink: 'aus einem Link',
   justNow: 'gerade eben',
   open: 'Öffnen',
   continue: 'Fortsetzen',

@@ -9,7 +9,7 @@ export const chart = {
   described: (steps: number, first: string, last: string) => `Error over ${count(steps)} steps, from ${first} to ${last}`,
   cropped: (low: string) => `The scale begins at ${low}, not at 0.`,
   early: 'The line goes up and down at first. A few hundred steps show where it goes.',
-  few: 'So few steps hardly change a model. Train it for a few hundred.',
+  few: 'After so few steps there is no clear change yet. Train it for a few hundred.',
   falling: 'The error is falling.',
   unclear: 'There is no clear change yet.',
   better: 'It is learning: it sorts texts that it has not seen better than always giving the same answer.',

@@ -9,9 +9,10 @@ export const chat = {
   input: 'Your text',
   tokens: 'Maximum length (tokens)',
   temperature: 'Randomness',
-  send: 'Send',
+  send: 'Let it write',
   stop: 'Stop',
   clear: 'Clear',
   lengthName: 'Maximum length',
   nothing: '(no answer)',
+  empty: 'Write something first.',
 };

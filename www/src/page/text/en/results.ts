@@ -6,4 +6,7 @@ export const results = {
   noSentences: 'There are none yet. Try one below.',
   another: 'Try another sentence',
   ask: 'Ask',
+  empty: 'Write a sentence first.',
+  learned: 'It has learned from this text, so it is no surprise that it knows it.',
+  foreign: 'This model hardly knows the letters of this text. So the answer says little, however sure it looks.',
 };

@@ -1,4 +1,5 @@
 /** The settings of a training. */
+import { plural } from '../../format.ts';
 
 export const settings = {
   how: 'How it learns',
@@ -37,6 +38,8 @@ export const settings = {
   sentencesNoteQuick: 'The model sorts these after learning.',
   quickNote: 'It reads each example once, as it understands language already, and learns to tell your labels apart.',
   deepNote: 'It changes the model itself, step by step, and needs a word for each label. Start with the quick way: in our tests it sorted 92% of e-mails correctly, and a thousand steps of this one 80%.',
+  deepAside: (texts: number) => `This way cannot measure each text in turn, so ${plural(texts, 'text is', 'texts are')} kept aside to measure what it learns.`,
+  deepUnmeasured: 'This way cannot measure each text in turn, and there are too few texts to keep some aside. So what it learns is not measured.',
   /** A number in a field that is not what it has to be. */
   wrong: (name: string, whole: boolean, least: number, found: string) => `${name}: expected a ${whole ? 'whole ' : ''}number that is ${least} or more, found “${found}”`,
   wrongSeed: (most: string, found: string) => `Seed: expected a whole number from 0 to ${most}, found “${found}”`,

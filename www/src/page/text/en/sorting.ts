@@ -17,6 +17,7 @@ export const sorting = {
   reading: 'Reading the texts',
   progress: (done: number, all: number) => `${count(done)} of ${count(all)} sorted`,
   done: (all: number) => `${plural(all, 'text')} sorted`,
+  foreign: (texts: number) => `${plural(texts, 'text is', 'texts are')} in letters that this model hardly knows. So ${texts === 1 ? 'its label says' : 'their labels say'} little, however sure ${texts === 1 ? 'it looks' : 'they look'}.`,
   stopped: (done: number, all: number) => `Stopped after ${count(done)} of ${plural(all, 'text')}`,
   leastSure: 'It is least sure of these',
   first: 'The first ones',

@@ -2,7 +2,7 @@
 export const space = {
   needs: (needed: string) => `It needs about ${needed}.`,
   needsAndFree: (needed: string, free: string) => `It needs about ${needed}, and ${free} is free.`,
-  modelFull: 'the browser has no space left for this model',
+  modelFull: 'The browser has no space left for this model',
   models: 'Models that you could delete:',
   delete: 'Delete',
   deleteModel: (name: string) => `Delete ${name}`,

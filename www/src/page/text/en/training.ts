@@ -19,7 +19,7 @@ export const training = {
   see: 'See what it learned',
   continue: 'Continue',
   again: 'Train again from the start',
-  deeperNote: 'Training deeper changes the model itself, and starts over from your examples. It takes minutes to hours. On e-mails, a thousand of its steps reached 80% in our tests, and learning quickly 92%. On film reviews, steps after learning quickly did not improve it further.',
+  deeperNote: 'Training deeper changes the model itself, and starts over from your examples. It takes longer. On e-mails, a thousand of its steps reached 80% in our tests, and learning quickly 92%. On film reviews, steps after learning quickly did not improve it further.',
   start: 'Start training',
   pause: 'Pause',
   stop: 'Stop',
@@ -38,7 +38,7 @@ export const training = {
   learnedOf: (rows: number, all: number) => `Learned from ${count(rows)} of ${count(all)} examples`,
   continueFrom: (step: number) => `Continue from step ${count(step)}`,
   gpuLost: (stage: string) => `The GPU was lost and is starting again. ${stage}`,
-  summary: (steps: number, error: number) => `${plural(steps, 'step')}, error ${decimals(error, 2)}`,
+  summary: (steps: number, first: number, last: number) => `${plural(steps, 'step')}, error ${decimals(first, 2)} → ${decimals(last, 2)}`,
   measuringBefore: (texts: number) => `Measuring before training, on ${plural(texts, 'text')} kept aside`,
   measuringAfter: (texts: number) => `Measuring after training, on ${plural(texts, 'text')} kept aside`,
 };

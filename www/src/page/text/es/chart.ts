@@ -10,7 +10,7 @@ export const chart: Texts['chart'] = {
   described: (steps: number, first: string, last: string) => `Error a lo largo de ${count(steps)} pasos, de ${first} a ${last}`,
   cropped: (low: string) => `La escala empieza en ${low}, no en 0.`,
   early: 'Al principio, la línea sube y baja. En unos cientos de pasos se ve hacia dónde va.',
-  few: 'Tan pocos pasos apenas cambian un modelo. Entrénalo unos cientos de pasos.',
+  few: 'Con tan pocos pasos todavía no se ve un cambio claro. Entrénalo unos cientos de pasos.',
   falling: 'El error baja.',
   unclear: 'Todavía no hay un cambio claro.',
   better: 'Está aprendiendo: clasifica textos que no ha visto mejor que si respondiera siempre lo mismo.',

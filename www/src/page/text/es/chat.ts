@@ -10,9 +10,10 @@ export const chat: Texts['chat'] = {
   input: 'Tu texto',
   tokens: 'Longitud máxima (tokens)',
   temperature: 'Aleatoriedad',
-  send: 'Enviar',
+  send: 'Que escriba',
   stop: 'Detener',
   clear: 'Borrar',
   lengthName: 'Longitud máxima',
   nothing: '(sin respuesta)',
+  empty: 'Primero escribe algo.',
 };

@@ -12,6 +12,7 @@ export const figures: Texts['figures'] = {
   folded: (texts: number) => `${plural(texts, 'texto clasificado', 'textos clasificados')}, cada uno con un modelo que solo había aprendido de los demás.`,
   measured: (texts: number) => `Medido con ${plural(texts, 'texto reservado', 'textos reservados')}.`,
   measuredSteps: (steps: number, texts: number) => `Antes y después de ${plural(steps, 'paso', 'pasos')}, medido con ${plural(texts, 'texto reservado', 'textos reservados')}.`,
+  elsewhere: 'Su precisión se midió donde se entrenó. El registro de entrenamiento no la contiene.',
   /** A line during training: `share` of the texts are right, and `baseline` would be for one answer to all. */
   during: (folded: boolean, share: string, better: boolean, baseline: string, label: string) =>
     `${folded ? 'Textos clasificados sin haberlos visto' : 'Textos reservados'}: ${share} bien, ${better ? 'mejor que' : 'frente a'} ${baseline} si respondiera siempre ${label}.`,

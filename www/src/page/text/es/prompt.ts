@@ -7,6 +7,8 @@ export const prompt: Texts['prompt'] = {
   sameWord: 'Dos etiquetas tienen la misma palabra',
   noText: 'La frase debe contener {text}',
   noMask: 'La frase debe contener [MASK] exactamente una vez',
+  unknownWords: (words: readonly string[]) => `Este modelo no conoce ${words.map((word) => `«${word}»`).join(', ')} como palabra entera. Cada etiqueta necesita una palabra común del idioma del modelo, en minúsculas`,
   /** `found` is what the engine says, in English. */
   unknownWord: (found: string) => `${found}: la palabra de una etiqueta debe ser una que el modelo conozca, como una palabra común en minúsculas`,
+  change: 'Cambiar las palabras',
 };

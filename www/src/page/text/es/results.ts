@@ -7,4 +7,7 @@ export const results: Texts['results'] = {
   noSentences: 'Todavía no hay ninguna. Prueba una abajo.',
   another: 'Prueba otra frase',
   ask: 'Preguntar',
+  empty: 'Primero escribe una frase.',
+  learned: 'Ha aprendido de este texto, así que no sorprende que lo conozca.',
+  foreign: 'Este modelo apenas conoce las letras de este texto. Por eso la respuesta dice poco, por segura que parezca.',
 };

@@ -1,4 +1,5 @@
 /** The settings of a training. */
+import { plural } from '../../format.ts';
 import type { Texts } from '../en/index.ts';
 
 export const settings: Texts['settings'] = {
@@ -38,6 +39,8 @@ export const settings: Texts['settings'] = {
   sentencesNoteQuick: 'El modelo las clasifica después de aprender.',
   quickNote: 'Lee cada ejemplo una sola vez, porque ya entiende el lenguaje, y aprende a distinguir tus etiquetas.',
   deepNote: 'Cambia el modelo en sí, paso a paso, y necesita una palabra para cada etiqueta. Empieza por la forma rápida: en nuestras pruebas clasificó bien el 92 % de los correos; con mil pasos a fondo, el 80 %.',
+  deepAside: (texts: number) => `De esta forma no se puede medir cada texto por turno, así que ${plural(texts, 'texto queda', 'textos quedan')} aparte para medir lo que aprende.`,
+  deepUnmeasured: 'De esta forma no se puede medir cada texto por turno, y hay muy pocos textos para dejar algunos aparte. Por eso no se mide lo que aprende.',
   /** A number in a field that is not what it has to be. */
   wrong: (name: string, whole: boolean, least: number, found: string) => `${name}: se esperaba un número ${whole ? 'entero ' : ''}de ${least} o más y se encontró «${found}»`,
   wrongSeed: (most: string, found: string) => `Semilla: se esperaba un número entero de 0 a ${most} y se encontró «${found}»`,

@@ -18,6 +18,7 @@ export const sorting: Texts['sorting'] = {
   reading: 'Leyendo los textos',
   progress: (done: number, all: number) => `${count(done)} de ${count(all)} clasificados`,
   done: (all: number) => plural(all, 'texto clasificado', 'textos clasificados'),
+  foreign: (texts: number) => `${plural(texts, 'texto está', 'textos están')} en letras que este modelo apenas conoce. Por eso ${texts === 1 ? 'su etiqueta dice' : 'sus etiquetas dicen'} poco, por seguras que parezcan.`,
   stopped: (done: number, all: number) => `Detenido tras ${count(done)} de ${plural(all, 'texto', 'textos')}`,
   leastSure: 'En estos duda más',
   first: 'Los primeros',

@@ -4,7 +4,7 @@ import type { Texts } from '../en/index.ts';
 export const space: Texts['space'] = {
   needs: (needed: string) => `Hacen falta unos ${needed}.`,
   needsAndFree: (needed: string, free: string) => `Hacen falta unos ${needed} y hay ${free} libres.`,
-  modelFull: 'al navegador no le queda espacio para este modelo',
+  modelFull: 'Al navegador no le queda espacio para este modelo',
   models: 'Modelos que podrías eliminar:',
   delete: 'Eliminar',
   deleteModel: (name: string) => `Eliminar ${name}`,

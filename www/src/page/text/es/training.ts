@@ -20,7 +20,7 @@ export const training: Texts['training'] = {
   see: 'Ver qué aprendió',
   continue: 'Continuar',
   again: 'Volver a entrenar desde cero',
-  deeperNote: 'Entrenar más a fondo cambia el modelo en sí y vuelve a empezar con tus ejemplos. Tarda minutos u horas. Con correos, mil pasos así llegaron al 80 % en nuestras pruebas, y aprender rápido, al 92 %. Con reseñas de cine, entrenar a fondo después de aprender rápido no mejoró el resultado.',
+  deeperNote: 'Entrenar más a fondo cambia el modelo en sí y vuelve a empezar con tus ejemplos. Tarda más. Con correos, mil pasos así llegaron al 80 % en nuestras pruebas, y aprender rápido, al 92 %. Con reseñas de cine, entrenar a fondo después de aprender rápido no mejoró el resultado.',
   start: 'Empezar a entrenar',
   pause: 'Pausar',
   stop: 'Detener',
@@ -39,7 +39,7 @@ export const training: Texts['training'] = {
   learnedOf: (rows: number, all: number) => `Aprendió de ${count(rows)} de ${count(all)} ejemplos`,
   continueFrom: (step: number) => `Continuar desde el paso ${count(step)}`,
   gpuLost: (stage: string) => `Se perdió la GPU y se está reiniciando. ${stage}`,
-  summary: (steps: number, error: number) => `${plural(steps, 'paso', 'pasos')}, error ${decimals(error, 2)}`,
+  summary: (steps: number, first: number, last: number) => `${plural(steps, 'paso', 'pasos')}, error ${decimals(first, 2)} → ${decimals(last, 2)}`,
   measuringBefore: (texts: number) => `Midiendo antes de entrenar, con ${plural(texts, 'texto reservado', 'textos reservados')}`,
   measuringAfter: (texts: number) => `Midiendo después de entrenar, con ${plural(texts, 'texto reservado', 'textos reservados')}`,
 };

@@ -10,7 +10,7 @@ export const chart: Texts['chart'] = {
   described: (steps: number, first: string, last: string) => `${count(steps)}ステップの誤差の推移：${first}から${last}へ`,
   cropped: (low: string) => `目盛りは0ではなく、${low}から始まります。`,
   early: '最初のうちは線が上下します。数百ステップで傾向が見えてきます。',
-  few: 'このステップ数では、モデルはほとんど変わりません。数百ステップ学習させてください。',
+  few: 'このステップ数では、まだはっきりした変化は見られません。数百ステップ学習させてください。',
   falling: '誤差が減っています。',
   unclear: 'まだはっきりした変化はありません。',
   better: '学習できています。初めて見る文章を、常に同じ答えを返す場合より正しく分類できます。',

@@ -10,9 +10,10 @@ export const chat: Texts['chat'] = {
   input: 'あなたの文章',
   tokens: '最大の長さ（トークン）',
   temperature: 'ランダムさ',
-  send: '送信',
+  send: '書かせる',
   stop: '停止',
   clear: '消去',
   lengthName: '最大の長さ',
   nothing: '（返答なし）',
+  empty: '先に何か入力してください。',
 };

@@ -12,6 +12,7 @@ export const figures: Texts['figures'] = {
   folded: (texts: number) => `${count(texts)}件の文章を1件ずつ、その文章を除いて学習したモデルに分類させました。`,
   measured: (texts: number) => `テスト用の文章${count(texts)}件で測りました。`,
   measuredSteps: (steps: number, texts: number) => `${count(steps)}ステップの学習の前後に、テスト用の文章${count(texts)}件で測りました。`,
+  elsewhere: '正解率は、学習した端末で測定されました。学習記録には含まれていません。',
   /** A line during training: `share` of the texts are right, and `baseline` would be for one answer to all. */
   during: (folded: boolean, share: string, better: boolean, baseline: string, label: string) =>
     `${folded ? '初めて見る文章' : 'テスト用の文章'}の正解は${share}${better ? `で、常に${label}と答えた場合の${baseline}を上回っています。` : `です（常に${label}と答えた場合は${baseline}）。`}`,

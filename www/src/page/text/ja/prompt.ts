@@ -7,6 +7,8 @@ export const prompt: Texts['prompt'] = {
   sameWord: '2つのラベルの単語が同じです',
   noText: '文に{text}を入れてください',
   noMask: '文に[MASK]を1つだけ入れてください',
+  unknownWords: (words: readonly string[]) => `このモデルは${words.map((word) => `「${word}」`).join('、')}を1つの単語として知りません。ラベルごとに、モデルの言語の一般的な単語を小文字で入れてください`,
   /** `found` is what the engine says, in English. */
   unknownWord: (found: string) => `${found}：ラベルの単語には、小文字の一般的な単語など、モデルが知っているものを使ってください`,
+  change: '単語を変更',
 };

@@ -7,4 +7,7 @@ export const results: Texts['results'] = {
   noSentences: 'まだありません。下の欄で試してください。',
   another: '別の文を試す',
   ask: '聞く',
+  empty: '先に文を入力してください。',
+  learned: 'これは学習に使った文なので、知っていて当然です。',
+  foreign: 'このモデルは、この文の文字をほとんど知りません。確率が高く見えても、答えはあまり当てになりません。',
 };

@@ -1,4 +1,5 @@
 /** The settings of a training. */
+import { count } from '../../format.ts';
 import type { Texts } from '../en/index.ts';
 
 export const settings: Texts['settings'] = {
@@ -38,6 +39,8 @@ export const settings: Texts['settings'] = {
   sentencesNoteQuick: '学習の後に、モデルがこれらの文を分類します。',
   quickNote: 'モデルは、すでに持っている言葉の理解を生かして例を1回ずつ読み、ラベルの見分け方を学びます。',
   deepNote: 'モデルそのものを1ステップずつ変えていきます。ラベルごとに単語が1つ必要です。まずは「すばやく」をお試しください。私たちのテストでのメールの正解率は、「すばやく」が92%、「じっくり」の1,000ステップが80%でした。',
+  deepAside: (texts: number) => `この学び方では、文を1件ずつ順に測ることはできません。代わりに${count(texts)}件を測定用に取っておきます。`,
+  deepUnmeasured: 'この学び方では、文を1件ずつ順に測ることはできません。測定用に取っておくには文が少なすぎるため、学んだことは測定されません。',
   /** A number in a field that is not what it has to be. */
   wrong: (name: string, whole: boolean, least: number, found: string) => `${name}：${least}以上の${whole ? '整数' : '数'}を入力してください（入力された値：「${found}」）`,
   wrongSeed: (most: string, found: string) => `シード：0から${most}までの整数を入力してください（入力された値：「${found}」）`,

@@ -18,6 +18,7 @@ export const sorting: Texts['sorting'] = {
   reading: '文章を読み込み中',
   progress: (done: number, all: number) => `${count(done)}/${count(all)}件を分類`,
   done: (all: number) => `${count(all)}件を分類しました`,
+  foreign: (texts: number) => `${count(texts)}件の文は、このモデルがほとんど知らない文字で書かれています。確率が高く見えても、そのラベルはあまり当てになりません。`,
   stopped: (done: number, all: number) => `${count(all)}件中${count(done)}件で停止しました`,
   leastSure: '特に自信のない文章',
   first: '最初の数件',

@@ -20,7 +20,7 @@ export const training: Texts['training'] = {
   see: '学んだことを見る',
   continue: '続ける',
   again: '最初から学習し直す',
-  deeperNote: 'じっくり学習させると、モデルそのものが変わります。例を使って最初から学び直すので、数分から数時間かかります。私たちのテストでのメールの正解率は、「じっくり」の1,000ステップが80%、「すばやく」が92%でした。映画レビューでは、「すばやく」の後にステップを重ねても、それ以上良くなりませんでした。',
+  deeperNote: 'じっくり学習させると、モデルそのものが変わります。例を使って最初から学び直すので、時間がかかります。私たちのテストでのメールの正解率は、「じっくり」の1,000ステップが80%、「すばやく」が92%でした。映画レビューでは、「すばやく」の後にステップを重ねても、それ以上良くなりませんでした。',
   start: '学習を始める',
   pause: '一時停止',
   stop: '停止',
@@ -39,7 +39,7 @@ export const training: Texts['training'] = {
   learnedOf: (rows: number, all: number) => `${count(all)}件中${count(rows)}件の例から学びました`,
   continueFrom: (step: number) => `ステップ${count(step)}から続ける`,
   gpuLost: (stage: string) => `GPUが停止したため、再起動しています。${stage}`,
-  summary: (steps: number, error: number) => `${count(steps)}ステップ、誤差${decimals(error, 2)}`,
+  summary: (steps: number, first: number, last: number) => `${count(steps)}ステップ、誤差${decimals(first, 2)}→${decimals(last, 2)}`,
   measuringBefore: (texts: number) => `学習前のモデルをテスト中：テスト用の文章${count(texts)}件`,
   measuringAfter: (texts: number) => `学習後のモデルをテスト中：テスト用の文章${count(texts)}件`,
 };

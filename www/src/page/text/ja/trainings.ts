@@ -13,6 +13,7 @@ export const trainings: Texts['trainings'] = {
   someSteps: (taken: string, steps: string) => `${taken}/${steps}ステップ`,
   steps: (taken: string) => `${taken}ステップ`,
   right: (share: string) => `正解：${share}`,
+  fromLink: 'リンクから',
   justNow: 'たった今',
   open: '開く',
   continue: '続ける',

@@ -10,7 +10,7 @@ export const chart: Texts['chart'] = {
   described: (steps: number, first: string, last: string) => `${count(steps)}스텝 동안의 오차: 처음 ${first}, 마지막 ${last}`,
   cropped: (low: string) => `세로축은 0이 아니라 ${low}에서 시작해요.`,
   early: '처음에는 선이 오르내려요. 수백 스텝이 지나면 방향이 보여요.',
-  few: '스텝이 이렇게 적으면 모델이 거의 바뀌지 않아요. 수백 스텝은 학습해 보세요.',
+  few: '스텝이 이렇게 적으면 아직 뚜렷한 변화가 보이지 않아요. 수백 스텝은 학습해 보세요.',
   falling: '오차가 줄고 있어요.',
   unclear: '아직 뚜렷한 변화가 없어요.',
   better: '배우고 있어요. 처음 보는 글을 늘 같은 답만 할 때보다 잘 분류해요.',

@@ -10,9 +10,10 @@ export const chat: Texts['chat'] = {
   input: '내 글',
   tokens: '최대 길이(토큰)',
   temperature: '무작위성',
-  send: '보내기',
+  send: '쓰게 하기',
   stop: '중지',
   clear: '지우기',
   lengthName: '최대 길이',
   nothing: '(답 없음)',
+  empty: '먼저 글을 쓰세요.',
 };

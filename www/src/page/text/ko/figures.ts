@@ -15,6 +15,7 @@ export const figures: Texts['figures'] = {
   folded: (texts: number) => `글 ${count(texts)}개를 하나씩, 그 글을 보지 않고 배운 모델로 분류했어요.`,
   measured: (texts: number) => `따로 남겨 둔 글 ${count(texts)}개로 측정했어요.`,
   measuredSteps: (steps: number, texts: number) => `${count(steps)}스텝을 학습하기 전과 후에, 따로 남겨 둔 글 ${count(texts)}개로 측정했어요.`,
+  elsewhere: '정확도는 학습한 기기에서 측정했어요. 학습 기록에는 들어 있지 않아요.',
   /** A line during training: `share` of the texts are right, and `baseline` would be for one answer to all. */
   during: (folded: boolean, share: string, better: boolean, baseline: string, label: string) =>
     `${folded ? '보지 않고 분류한 글' : '따로 남겨 둔 글'}: 정답 ${share}. 늘 ${label} 라벨로만 답할 때(${baseline})${better ? '보다 나아요' : '와 비교해 보세요'}.`,

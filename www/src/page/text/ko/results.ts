@@ -7,4 +7,7 @@ export const results: Texts['results'] = {
   noSentences: '아직 없어요. 아래에서 하나 해 보세요.',
   another: '다른 문장으로 해 보기',
   ask: '물어보기',
+  empty: '먼저 문장을 쓰세요.',
+  learned: '배울 때 본 글이라서 아는 것이 당연해요.',
+  foreign: '이 모델은 이 글의 문자를 거의 몰라요. 확실해 보여도 믿을 만한 답이 아니에요.',
 };

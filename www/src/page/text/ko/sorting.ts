@@ -18,6 +18,7 @@ export const sorting: Texts['sorting'] = {
   reading: '글을 읽는 중',
   progress: (done: number, all: number) => `${count(all)}개 중 ${count(done)}개를 분류했어요`,
   done: (all: number) => `글 ${count(all)}개를 분류했어요`,
+  foreign: (texts: number) => `글 ${count(texts)}개는 이 모델이 거의 모르는 문자로 쓰여 있어요. 확실해 보여도 그 라벨은 믿을 만하지 않아요.`,
   stopped: (done: number, all: number) => `글 ${count(all)}개 중 ${count(done)}개까지 분류하고 중지했어요`,
   leastSure: '모델이 가장 자신 없어 하는 글',
   first: '처음 몇 개',

@@ -20,7 +20,7 @@ export const training: Texts['training'] = {
   see: '배운 것 보기',
   continue: '계속',
   again: '처음부터 다시 학습하기',
-  deeperNote: '더 깊게 학습하면 모델 자체가 바뀌고, 예시를 처음부터 다시 학습해요. 몇 분에서 몇 시간이 걸려요. 테스트해 보니 이메일은 깊게 1,000스텝을 학습했을 때 80%, 빠르게 배웠을 때 92%를 맞혔어요. 영화 리뷰는 빠르게 배운 뒤 스텝을 더 학습해도 나아지지 않았어요.',
+  deeperNote: '더 깊게 학습하면 모델 자체가 바뀌고, 예시를 처음부터 다시 학습해요. 시간이 더 걸려요. 테스트해 보니 이메일은 깊게 1,000스텝을 학습했을 때 80%, 빠르게 배웠을 때 92%를 맞혔어요. 영화 리뷰는 빠르게 배운 뒤 스텝을 더 학습해도 나아지지 않았어요.',
   start: '학습 시작',
   pause: '일시정지',
   stop: '중지',
@@ -39,7 +39,7 @@ export const training: Texts['training'] = {
   learnedOf: (rows: number, all: number) => `예시 ${count(all)}개 중 ${count(rows)}개를 배웠어요`,
   continueFrom: (step: number) => `스텝 ${count(step)}부터 계속하기`,
   gpuLost: (stage: string) => `GPU 연결이 끊겨 다시 시작하고 있어요. ${stage}`,
-  summary: (steps: number, error: number) => `${count(steps)}스텝, 오차 ${decimals(error, 2)}`,
+  summary: (steps: number, first: number, last: number) => `${count(steps)}스텝, 오차 ${decimals(first, 2)} → ${decimals(last, 2)}`,
   measuringBefore: (texts: number) => `학습 전 측정 중: 따로 남겨 둔 글 ${count(texts)}개`,
   measuringAfter: (texts: number) => `학습 후 측정 중: 따로 남겨 둔 글 ${count(texts)}개`,
 };

@@ -13,6 +13,7 @@ export const trainings: Texts['trainings'] = {
   someSteps: (taken: string, steps: string) => `${steps}스텝 중 ${taken}스텝`,
   steps: (taken: string) => `${taken}스텝`,
   right: (share: string) => `정답 ${share}`,
+  fromLink: '링크로 받음',
   justNow: '방금',
   open: '열기',
   continue: '계속',
