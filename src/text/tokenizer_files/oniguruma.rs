@@ -92,19 +92,28 @@ fn posix(text: &str) -> Option<(String, usize)> {
 
 /// Translates the expressions in a part of a `tokenizer.json`. Returns whether any of them has changed.
 pub(super) fn translate_all(part: &mut Value) -> bool {
+    let mut changed = false;
     match part {
-        Value::Array(items) => items.iter_mut().fold(false, |changed, item| translate_all(item) || changed),
-        Value::Object(fields) => fields.iter_mut().fold(false, |changed, (name, value)| match value {
-            Value::String(pattern) if name == "Regex" => {
-                let translated = translate(pattern);
-                let differs = translated != *pattern;
-                *pattern = translated;
-                differs || changed
+        Value::Array(items) => {
+            for item in items {
+                changed |= translate_all(item);
             }
-            value => translate_all(value) || changed,
-        }),
-        _ => false,
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(pattern) if name == "Regex" => {
+                        let translated = translate(pattern);
+                        changed |= translated != *pattern;
+                        *pattern = translated;
+                    }
+                    value => changed |= translate_all(value),
+                }
+            }
+        }
+        _ => {}
     }
+    changed
 }
 
 #[cfg(test)]
