@@ -6,6 +6,7 @@ use std::sync::Arc;
 #[cfg(not(target_arch = "wasm32"))]
 use std::time::Duration;
 
+use super::adapter::{experimental, has_matrix_units, is_software};
 use super::backend::check_range;
 use super::executor::{self, Executor, ProgramWatch};
 #[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
@@ -51,28 +52,6 @@ pub struct Gpu {
     waited_ms: Cell<f64>,
     #[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
     faults: Faults,
-}
-
-/// Whether the adapter can multiply 16 x 16 cooperative matrices in f16, with f32 sums, in subgroups of 32 threads. Browsers do not
-/// offer them.
-fn has_matrix_units(adapter: &wgpu::Adapter) -> bool {
-    use wgpu::CooperativeScalarType::{F16, F32};
-    let (info, features) = (adapter.get_info(), adapter.features());
-    let needed = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
-    features.contains(needed)
-        && [info.subgroup_min_size, info.subgroup_max_size] == [32, 32]
-        && adapter
-            .cooperative_matrix_properties()
-            .iter()
-            .any(|p| [p.m_size, p.n_size, p.k_size] == [16; 3] && (p.ab_type, p.cr_type) == (F16, F32))
-}
-
-/// Enables wgpu's experimental features. Cooperative matrices are the only such feature that a device is opened with.
-#[allow(unsafe_code, reason = "wgpu marks every experimental feature so, whether or not its use is unsafe")]
-fn experimental() -> wgpu::ExperimentalFeatures {
-    // SAFETY: the tile for matrix units loads and stores cooperative matrices only in workgroup memory, within the bounds of its
-    // arrays, and in complete subgroups. wgpu's documentation of the feature states no other requirement.
-    unsafe { wgpu::ExperimentalFeatures::enabled() }
 }
 
 /// Called before each submit. Returning an error aborts the recording.
@@ -313,14 +292,6 @@ impl Drop for Gpu {
     fn drop(&mut self) {
         self.destroy();
     }
-}
-
-/// Whether an adapter computes on the CPU. A browser does not reveal the kind of an adapter, but the names of its software GPUs are
-/// known.
-fn is_software(adapter: &wgpu::AdapterInfo) -> bool {
-    let names = [&adapter.name, &adapter.driver, &adapter.driver_info];
-    let known = |name: &&String| ["swiftshader", "llvmpipe"].iter().any(|s| name.to_lowercase().contains(s));
-    adapter.device_type == wgpu::DeviceType::Cpu || names.iter().any(known)
 }
 
 impl Backend for Gpu {

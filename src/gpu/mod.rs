@@ -4,6 +4,7 @@
 //! [`Backend`]s accept recordings: [`Gpu`] runs them through wgpu; `reference::Host` runs the CPU reference kernels; [`Dry`] runs
 //! nothing and counts what `Gpu` would allocate; [`Profiler`] wraps another backend and measures the time of each kernel.
 
+mod adapter;
 mod backend;
 mod buffer;
 mod device;

@@ -12,6 +12,9 @@ const LOOKED_AT: usize = 128 * 1024;
 /// Maximum columns of a table.
 const COLUMNS: usize = 100;
 
+/// Minimum number of lines of which one may be divided differently from the others.
+const FEW_LINES: usize = 6;
+
 /// How the lines of a file are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -106,8 +109,10 @@ impl Shape {
         let Ok(grid) = self.grid(name, head) else { return 0 };
         let width = width(&grid);
         let fitting = grid.iter().filter(|(_, record)| record.len() == width).count();
-        let least = if has_columns { 6 } else { 9 };
-        if !(2..COLUMNS).contains(&width) || fitting * 10 < grid.len() * least {
+        let tenths = if has_columns { 4 } else { 1 };
+        // Of a few lines, one may be different.
+        let misfits = (grid.len() * tenths / 10).max(usize::from(grid.len() >= FEW_LINES));
+        if !(2..COLUMNS).contains(&width) || grid.len() - fitting > misfits {
             return 0;
         }
         let is_table = matches!(self, Shape::Table(_));

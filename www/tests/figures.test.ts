@@ -214,7 +214,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await page.getByRole('button', { name: 'Ask' }).click();
     await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(3);
     // The two that were filled in are among the examples.
-    expect(await page.locator('#compare li', { hasText: 'It has learned from this text' }).count()).toBe(2);
+    expect(await page.locator('#compare li', { hasText: 'It was trained on this text' }).count()).toBe(2);
     // Without a sentence, it asks for one.
     const empty = page.getByText('Write a sentence first.');
     await page.getByRole('button', { name: 'Ask' }).click();

@@ -165,7 +165,7 @@ describe('from one browser to another', () => {
     const { page } = other;
     await page.getByRole('heading', { name: 'Somebody has shared a training with you' }).waitFor();
     await expect.poll(() => page.locator('#shared-facts').textContent()).toMatch(/terrible, great, .*in 6 steps.*Labelsterrible, great/);
-    await page.getByText('How accurate it is was measured on the sender’s device, and is not in the link.').waitFor();
+    await page.getByText('Its accuracy was measured on the sender’s device. The link does not contain it.').waitFor();
     expect(await faultsOf(page)).toEqual([]);
     await shoot(page, 'phone-light-0-shared');
     // No model is loaded before the person wants it, and the fragment is not sent to any server.
@@ -182,7 +182,7 @@ describe('from one browser to another', () => {
     await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
     expect(await ask(other)).toEqual(answers);
     expect(new URL(page.url()).hash).toBe('');
-    expect(await page.locator('#accuracy').textContent()).toBe('How accurate it is was measured where it was trained. The training record does not hold that.');
+    expect(await page.locator('#accuracy').textContent()).toBe('Its accuracy was measured where it was trained. The training record does not contain it.');
     await shoot(page, 'phone-light-4-shared');
 
     // It is kept in the list of trainings, so a reload does not lose it.

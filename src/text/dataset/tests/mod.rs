@@ -313,3 +313,29 @@ fn the_fingerprint_is_of_the_content() {
     // Trajectory files store this value, so it must not change between releases.
     assert_eq!(csv, 144_570_385_755_322_967);
 }
+
+/// A person who pastes a few lines with labels has forgotten one.
+#[test]
+fn of_a_few_lines_one_may_lack_its_label() {
+    let lines = [
+        "Versand: Wann kommt meine Sendung an?",
+        "Rückgabe: Ich will den Pullover zurückgeben",
+        "Versand: Die Sendung ist noch nicht da",
+        "Wo ist meine Bestellung geblieben",
+        "Rückgabe: Die Hose steht mir nicht",
+        "Versand: Der Kurier war nicht da",
+        "Rückgabe: Bekomme ich mein Geld wieder?",
+        "Versand: Wie lange dauert es noch?",
+    ];
+    let labeled = Wanted { labeled: true, ..Wanted::default() };
+    let reading = inspect("pasted.txt", lines.join("\n").as_bytes(), &labeled).unwrap();
+    assert_eq!((reading.dataset.len(), reading.problems.len()), (7, 1), "{:?}", reading.problems);
+    assert!(matches!(&reading.dataset.rows, Rows::Classified(rows) if rows[0].label == "Versand"));
+    // Lines that lack a label more often are texts.
+    let half: Vec<&str> =
+        lines.iter().enumerate().map(|(i, line)| if i % 2 == 0 { *line } else { &line[10..] }).collect();
+    let reading = inspect("pasted.txt", half.join("\n").as_bytes(), &labeled).unwrap();
+    assert!(
+        !matches!(&reading.dataset.rows, Rows::Classified(rows) if rows.iter().any(|row| row.label == "Versand"))
+    );
+}

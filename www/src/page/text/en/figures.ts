@@ -11,7 +11,7 @@ export const figures = {
   folded: (texts: number) => `Each of ${plural(texts, 'text')} was sorted by a model that had learned only from others.`,
   measured: (texts: number) => `Measured on ${plural(texts, 'text')} kept aside.`,
   measuredSteps: (steps: number, texts: number) => `Before and after ${plural(steps, 'step')}, measured on ${plural(texts, 'text')} kept aside.`,
-  elsewhere: 'How accurate it is was measured where it was trained. The training record does not hold that.',
+  elsewhere: 'Its accuracy was measured where it was trained. The training record does not contain it.',
   /** A line during training: `share` of the texts are right, and `baseline` would be for one answer to all. */
   during: (folded: boolean, share: string, better: boolean, baseline: string, label: string) =>
     `${folded ? 'Texts sorted without having seen them' : 'Texts kept aside'}: ${share} right, ${better ? 'better than' : 'compared with'} ${baseline} for always answering ${label}.`,

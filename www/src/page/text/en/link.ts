@@ -23,7 +23,7 @@ export const link = {
   hub: (parameters: string) => `Its model has ${parameters} parameters and is downloaded from Hugging Face, unless it is here already.`,
   files: (parameters: string) => `Its model has ${parameters} parameters. Choose its files, which the sender can give you.`,
   notIncluded: 'Its model does not come with this copy of the page.',
-  accuracy: 'How accurate it is was measured on the sender’s device, and is not in the link.',
+  accuracy: 'Its accuracy was measured on the sender’s device. The link does not contain it.',
   choose: 'Choose the model’s files',
   open: 'Open it',
   dismiss: 'No, thanks',

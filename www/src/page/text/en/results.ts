@@ -7,6 +7,6 @@ export const results = {
   another: 'Try another sentence',
   ask: 'Ask',
   empty: 'Write a sentence first.',
-  learned: 'It has learned from this text, so it is no surprise that it knows it.',
+  learned: 'It was trained on this text, so it is no surprise that it knows it.',
   foreign: 'This model hardly knows the letters of this text. So the answer says little, however sure it looks.',
 };
