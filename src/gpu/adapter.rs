@@ -1,5 +1,34 @@
 //! What an adapter can do.
 
+use crate::error::{Result, bail};
+
+/// Maximum number of storage buffers that a kernel binds.
+pub const STORAGE_BUFFERS: u32 = 6;
+
+/// Maximum number of threads in a kernel's workgroup.
+pub const WORKGROUP_THREADS: u32 = 256;
+
+/// Maximum bytes of workgroup memory that a kernel uses.
+pub const WORKGROUP_BYTES: u32 = 16 << 10;
+
+/// The limits to request of an adapter: WebGPU's defaults, or lower ones if it offers less, as in the compatibility mode.
+///
+/// # Errors
+/// `webgpu-unavailable` if the adapter offers less than the kernels need.
+pub(super) fn limits_of(offered: &wgpu::Limits) -> Result<wgpu::Limits> {
+    let needed = [
+        ("storage buffers in a shader", offered.max_storage_buffers_per_shader_stage, STORAGE_BUFFERS),
+        ("threads in a workgroup", offered.max_compute_invocations_per_workgroup, WORKGROUP_THREADS),
+        ("bytes of workgroup memory", offered.max_compute_workgroup_storage_size, WORKGROUP_BYTES),
+    ];
+    for (what, offered, needed) in needed {
+        if offered < needed {
+            bail!(WebgpuUnavailable, "the GPU offers {offered} {what}, but {needed} are needed");
+        }
+    }
+    Ok(wgpu::Limits::default().or_worse_values_from(offered))
+}
+
 /// Whether the adapter can multiply 16 x 16 cooperative matrices in f16, with f32 sums, in subgroups of 32 threads. Browsers do not
 /// offer them.
 pub(super) fn has_matrix_units(adapter: &wgpu::Adapter) -> bool {

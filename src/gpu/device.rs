@@ -6,7 +6,7 @@ use std::sync::Arc;
 #[cfg(not(target_arch = "wasm32"))]
 use std::time::Duration;
 
-use super::adapter::{experimental, has_matrix_units, is_software};
+use super::adapter::{experimental, has_matrix_units, is_software, limits_of};
 use super::backend::check_range;
 use super::executor::{self, Executor, ProgramWatch};
 #[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
@@ -72,15 +72,19 @@ impl Gpu {
     /// `webgpu-unavailable` if there is none.
     pub async fn open(options: GpuOptions) -> Result<Rc<Gpu>> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-        let adapter = instance
-            .request_adapter(&wgpu::RequestAdapterOptions {
-                power_preference: wgpu::PowerPreference::HighPerformance,
-                ..Default::default()
-            })
-            .await
-            .map_err(|e| err!(WebgpuUnavailable, "no WebGPU adapter: {e}"))?;
+        let wanted = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let found = instance.request_adapter(&wanted).await;
+        #[cfg(target_arch = "wasm32")]
+        let found = match found {
+            Ok(adapter) => Ok(adapter),
+            Err(_) => super::browser::in_compatibility_mode(|| instance.request_adapter(&wanted)).await,
+        };
+        let adapter = found.map_err(|e| err!(WebgpuUnavailable, "no WebGPU adapter: {e}"))?;
         let offered = adapter.limits();
-        let mut wanted = wgpu::Limits::default();
+        let mut wanted = limits_of(&offered)?;
         if options.limits == LimitsChoice::Adapter {
             wanted.max_buffer_size = offered.max_buffer_size;
             wanted.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size;
@@ -101,7 +105,7 @@ impl Gpu {
         let (request, subgroups) =
             (adapter.request_device(&descriptor), required.contains(wgpu::Features::SUBGROUP));
         #[cfg(target_arch = "wasm32")]
-        let (request, subgroups) = super::subgroups::added(|| adapter.request_device(&descriptor));
+        let (request, subgroups) = super::browser::with_subgroups(|| adapter.request_device(&descriptor));
         let (device, queue) = request
             .await
             .map_err(|e| err!(WebgpuUnavailable, "the adapter could not create a device: {e}"))?;

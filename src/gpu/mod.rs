@@ -6,6 +6,8 @@
 
 mod adapter;
 mod backend;
+#[cfg(target_arch = "wasm32")]
+mod browser;
 mod buffer;
 mod device;
 mod dry;
@@ -17,10 +19,9 @@ mod profile;
 mod recording;
 mod reported;
 pub mod shader;
-#[cfg(target_arch = "wasm32")]
-mod subgroups;
 pub mod timer;
 
+pub use adapter::{STORAGE_BUFFERS, WORKGROUP_BYTES, WORKGROUP_THREADS};
 pub(crate) use backend::upload;
 pub use backend::{Backend, Limits};
 pub use buffer::{Buffer, Storage};

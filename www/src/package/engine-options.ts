@@ -1,4 +1,5 @@
 /** The options of a model in the engine's form: where its files are, and what was measured before. */
+import { findAdapter, hasApi } from './adapter.js';
 import { keptFiles } from './cache.js';
 import { PocketError, toError } from './errors.js';
 import { canWrite } from './opfs.js';
@@ -35,18 +36,14 @@ export async function engineOptions({ source, cache, access, device, ...given }:
 
 /** The requested device. By default the GPU if WebGPU finds one, and otherwise the processor. */
 export async function deviceHere(wanted?: Device): Promise<Device> {
-  return wanted ?? ((await findGpu()) ? 'gpu' : 'cpu');
+  return wanted ?? ((await findAdapter()) !== null ? 'gpu' : 'cpu');
 }
 
 /**
  * Throws `webgpu-unavailable` without a GPU, so that no model is downloaded that could not be used.
  */
 async function requireGpu(): Promise<void> {
-  if (!(await findGpu())) {
-    throw new PocketError('webgpu-unavailable', webgpu() === undefined ? 'this browser does not offer WebGPU on this page' : 'WebGPU found no GPU that it can use');
+  if ((await findAdapter()) === null) {
+    throw new PocketError('webgpu-unavailable', !hasApi() ? 'this browser does not offer WebGPU on this page' : 'WebGPU found no GPU that it can use');
   }
 }
-
-const findGpu = async (): Promise<boolean> => (await webgpu()?.requestAdapter().catch(() => null)) != null;
-
-const webgpu = (): { requestAdapter(): Promise<unknown> } | undefined => (globalThis.navigator as { gpu?: { requestAdapter(): Promise<unknown> } } | undefined)?.gpu;

@@ -41,6 +41,7 @@ import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/dat
 import type { CreateOptions, DeviceSpeed, ExportKind, FileSize, InspectOptions, MemoryPlan, ModelInfo, ModelSize, PlanOptions, ProbeOptions, RemoteOptions } from './types/model.js';
 import type { Restored, RestoreOptions, TrainOptions, TrainStep } from './types/training.js';
 
+export { findAdapter, type Adapter } from './adapter.js';
 export { ERROR_CODES, PocketError, type ErrorCode } from './errors.js';
 export { storage, type Room, type StoredModel, type StoredRun } from './storage.js';
 export type * from './types/asking.js';

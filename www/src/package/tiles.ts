@@ -2,16 +2,10 @@
  * The matmul tiles for this browser's GPU. They are measured once and stored in the origin's
  * private file system.
  */
+import { findAdapter } from './adapter.js';
 import { fileIn, folder, writeText } from './opfs.js';
 
 const FILE = 'tiles.json';
-
-interface AdapterInfo {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly device: string;
-  readonly description: string;
-}
 
 /** Whether `tiles` requests the fastest tiles, and not tiles by name. */
 export const areMeasured = (tiles: string | undefined): tiles is string => tiles === 'auto' || tiles === 'auto-f16';
@@ -44,15 +38,9 @@ async function remembered(): Promise<Record<string, string>> {
   }
 }
 
-interface Adapter {
-  readonly info?: AdapterInfo;
-  readonly features: ReadonlySet<string>;
-}
-
 /** The browser's description of its GPU, which may be short. It names subgroups, because a browser update may add them, and with them there are other tiles. */
 async function adapterName(): Promise<string | undefined> {
-  const gpu = (navigator as { gpu?: { requestAdapter(options: object): Promise<Adapter | null> } }).gpu;
-  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+  const adapter = await findAdapter();
   const info = adapter?.info;
   const subgroups = adapter?.features.has('subgroups') ? 'subgroups' : '';
   return info && [info.vendor, info.architecture, info.device, info.description, subgroups].filter((part) => part !== '').join(' ');

@@ -1,5 +1,5 @@
 /** Compares what a model needs with what this device has. */
-import { storage, type MemoryPlan, type ModelSize } from 'pocketllm';
+import { findAdapter, storage, type MemoryPlan, type ModelSize } from 'pocketllm';
 import { t } from './text.ts';
 
 export interface Need {
@@ -20,18 +20,8 @@ export async function tilesHere(): Promise<'auto' | 'untuned'> {
   return (await hasGpu()) ? 'auto' : 'untuned';
 }
 
-interface Adapter {
-  info?: { isFallbackAdapter?: boolean };
-}
-
-/** What WebGPU finds to compute on, if there is anything. */
-async function findAdapter(): Promise<Adapter | null | undefined> {
-  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<Adapter | null> } };
-  return gpu?.requestAdapter().catch(() => null);
-}
-
 /** Whether WebGPU finds anything to compute on. Otherwise the engine uses the processor. */
-export const hasWebGpu = async (): Promise<boolean> => (await findAdapter()) != null;
+export const hasWebGpu = async (): Promise<boolean> => (await findAdapter()) !== null;
 
 /** The name that the engine reports for the adapter when it computes on the processor. */
 export const PROCESSOR = 'cpu';
