@@ -4,7 +4,8 @@ import type { Device } from './result.ts';
 
 async function adapter(): Promise<GPUAdapter> {
   if (navigator.gpu === undefined) throw new Error('this browser offers no WebGPU here');
-  const found = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const options = { powerPreference: 'high-performance' } as const;
+  const found = (await navigator.gpu.requestAdapter(options)) ?? (await navigator.gpu.requestAdapter({ ...options, featureLevel: 'compatibility' }));
   if (found === null) throw new Error('this browser found no GPU that it may use');
   return found;
 }
