@@ -182,10 +182,10 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
     let visible = shape.visible + u64::from(params.tokens) * u64::from(params.prefix_rows);
     let [heads, kv_heads, size, branches] = [heads, kv_heads, shape.head_dim, shape.branches].map(u64::from);
     let rows = u64::from(params.kv_rows) + u64::from(params.prefix_rows);
-    // With disentangled attention, a score is the sum of three products.
-    let products = if shape.relative == Relative::Disentangled { 8 } else { 4 };
+    // With disentangled attention, a score is the sum of three products, each of a multiplication and an addition.
+    let operations = if shape.relative == Relative::Disentangled { 8 } else { 4 };
     let cost = Cost {
-        work: products * visible * heads * size * branches,
+        work: operations * visible * heads * size * branches,
         bytes: 8 * branches * size * (heads * u64::from(params.tokens) + kv_heads * rows),
     };
     let extras =

@@ -96,8 +96,8 @@ pub enum Rows {
 }
 
 impl Rows {
-    /// A hash of each row's texts without its label.
-    fn tags(&self) -> impl Iterator<Item = u64> {
+    /// A hash of each row's texts without its label, which is the same for copies of a row.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = u64> {
         let texts: Vec<Vec<String>> = match self {
             Rows::Classified(rows) => {
                 let both = |row: &Classified| {
@@ -114,9 +114,9 @@ impl Rows {
         };
         texts.into_iter().map(|texts| {
             let mut hash = Xxh3::new();
-            for text in &texts {
+            for text in texts.iter().map(|text| text.trim()) {
                 hash.update(&(text.len() as u64).to_le_bytes());
-                hash.update(text.trim().as_bytes());
+                hash.update(text.as_bytes());
             }
             hash.digest()
         })
@@ -237,6 +237,7 @@ mod tests {
         let train = set("text,label\nlunch at noon,a\npay here,b\nsee you,a\n");
         assert_eq!(set("text,label\npay here,b\nlunch at noon,b\nnew,a\n").shared_with(&train), 2);
         assert_eq!(train.shared_with(&train), 3);
+        assert_eq!(set("text,label\n\" pay here \",a\n").shared_with(&train), 1);
         assert_eq!(set("text,label\nnoon,a\n").shared_with(&train), 0);
         let pairs = |second: &str| set(&format!("text,text_b,label\nlunch at noon,{second},a\n"));
         assert_eq!((pairs("no").shared_with(&train), pairs("no").shared_with(&pairs("no"))), (0, 1));

@@ -1,6 +1,5 @@
 //! Draws the training rows of a data set with a seed, a given number of each class, and optionally others that are held out.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
@@ -44,7 +43,7 @@ pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
         names.dedup();
         names
     };
-    let texts = texts(&data.rows);
+    let texts: Vec<u64> = data.rows.tags().collect();
     let order = sample_order(data_seed, classes.len());
     let mut drawn = vec![false; classes.len()];
     if shots > 0 {
@@ -58,23 +57,19 @@ pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
             rows.into_iter().for_each(|i| drawn[i] = true);
         }
     }
-    let of_drawn: HashSet<&str> = (0..classes.len()).filter(|i| drawn[*i]).map(|i| &*texts[i]).collect();
-    let mut held = vec![false; classes.len()];
-    let left: Vec<usize> =
-        order.into_iter().filter(|&i| !of_drawn.contains(&*texts[i])).take(hold_out as usize).collect();
-    left.iter().for_each(|&i| held[i] = true);
-    let of_held: HashSet<&str> = left.iter().map(|&i| &*texts[i]).collect();
-    let rest =
-        (0..classes.len()).filter(|&i| if shots > 0 { drawn[i] } else { !of_held.contains(&*texts[i]) });
-    let rest: Vec<usize> = rest.collect();
+    let of_drawn: HashSet<u64> = (0..classes.len()).filter(|i| drawn[*i]).map(|i| texts[i]).collect();
+    let left = order.into_iter().filter(|&i| !of_drawn.contains(&texts[i]));
+    let mut held: Vec<usize> = left.take(hold_out as usize).collect();
+    held.sort_unstable();
+    let of_held: HashSet<u64> = held.iter().map(|&i| texts[i]).collect();
+    let is_kept = |i: &usize| if shots > 0 { drawn[*i] } else { !of_held.contains(&texts[*i]) };
+    let rest: Vec<usize> = (0..classes.len()).filter(is_kept).collect();
     // Some rows must remain to train on.
-    if left.len() < hold_out as usize || rest.is_empty() {
-        let (least, left) = (if shots == 0 { "more than " } else { "" }, left.len());
+    if held.len() < hold_out as usize || rest.is_empty() {
+        let (least, left) = (if shots == 0 { "more than " } else { "" }, held.len());
         bail!(InvalidArgument, "{}: expected {least}{hold_out} rows to hold out, found {left}", data.name);
     }
-    let train = with(&data, &rest);
-    let held: Vec<usize> = (0..classes.len()).filter(|&i| held[i]).collect();
-    Ok((train, (hold_out > 0).then(|| with(&data, &held))))
+    Ok((with(&data, &rest), (hold_out > 0).then(|| with(&data, &held))))
 }
 
 /// Each row's class; empty if the rows have no classes.
@@ -91,23 +86,6 @@ fn classes(rows: &Rows) -> Result<Vec<String>> {
             bail!(InvalidArgument, "rows can only be drawn from data with rows, found plain text")
         }
     })
-}
-
-/// What each row gives the model to read, for comparing rows.
-fn texts(rows: &Rows) -> Vec<Cow<'_, str>> {
-    match rows {
-        Rows::Classified(rows) => rows
-            .iter()
-            .map(|row| match &row.text_b {
-                None => Cow::Borrowed(&*row.text),
-                Some(text_b) => Cow::Owned(format!("{}\0{text_b}", row.text)),
-            })
-            .collect(),
-        Rows::Completion(rows) => rows.iter().map(|row| Cow::Borrowed(&*row.prompt)).collect(),
-        Rows::Questions(rows) => rows.iter().map(|row| Cow::Borrowed(&*row.prompt)).collect(),
-        Rows::Chat(rows) => rows.iter().map(|row| Cow::Owned(format!("{row:?}"))).collect(),
-        Rows::Plain(rows) => rows.iter().map(|row| Cow::Borrowed(&**row)).collect(),
-    }
 }
 
 /// A data set with only these rows.
@@ -188,6 +166,12 @@ mod tests {
                 assert!(texts(&train).is_disjoint(&texts(&held)), "{given:?}");
             }
         }
+        // Rows with one prompt and different completions are no copies.
+        let text: String =
+            (0..10).map(|i| format!("{{\"prompt\":\"a haiku\",\"completion\":\"{i}\"}}\n")).collect();
+        let haikus = dataset::read("x.jsonl", text.as_bytes()).unwrap();
+        let (train, held) = draw(haikus, Draw { hold_out: 3, ..Draw::default() }).unwrap();
+        assert_eq!((train.len(), held.unwrap().len()), (7, 3));
         // All ten texts are held out.
         let error = draw(data, Draw { hold_out: 39, ..Draw::default() }).unwrap_err();
         assert!(error.message().contains("more than 39"), "{error}");

@@ -121,6 +121,7 @@ async_test! {
             ("attention_head_size", json!(4), "attention_head_size is 4"),
             ("position_buckets", json!(3), "position_buckets is 3"),
             ("position_buckets", json!(318), "the number of positions, 160"),
+            ("max_position_embeddings", json!(0), "the number of positions, 0"),
             ("embedding_size", json!(12), "embedding_size is 12"),
             ("pooler_hidden_size", json!(12), "pooler_hidden_size is 12"),
         ] {

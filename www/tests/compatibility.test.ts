@@ -2,7 +2,9 @@
  * A browser that finds no GPU with WebGPU's core features, as on older phones: the engine uses OpenGL ES through the compatibility mode, and
  * replays a record to the same bits. Chromium always finds its software GPU for Vulkan too, so the test hides it.
  */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NEEDED } from '../src/package/adapter.ts';
 import { FAKE, openSite, PACKAGE, visitPackage, type Package, type Site } from './browser.ts';
 import { GOLDEN, MODEL, MODEL_FILES } from './campaign.ts';
 import { openHub, type Hub } from './hub.ts';
@@ -85,4 +87,13 @@ test.skipIf(FAKE)('a GPU that offers too little is left for the processor', asyn
   const refused = ({ module, model, hub }: Given): Promise<string> => module.FineTuner.create({ model, hub, device: 'gpu', worker: false }).then(() => 'created', ({ code }: { code: string }) => code);
   expect(await page.evaluate(refused, { model: MODEL, hub: hub.url, module })).toBe('webgpu-unavailable');
   await context.close();
+});
+
+test('the package asks for what the kernels need', () => {
+  const source = readFileSync(new URL('../../src/gpu/adapter.rs', import.meta.url), 'utf8');
+  const value = (name: string): number => {
+    const [, number, shift] = new RegExp(`pub const ${name}: u32 = (\\d+)(?: << (\\d+))?;`).exec(source) ?? [];
+    return Number(number) << Number(shift ?? 0);
+  };
+  expect(Object.values(NEEDED)).toEqual(['STORAGE_BUFFERS', 'WORKGROUP_THREADS', 'WORKGROUP_BYTES'].map(value));
 });

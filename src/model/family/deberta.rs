@@ -15,7 +15,9 @@ pub(super) fn deberta_v2(config: &Config) -> Result<ModelSpec> {
     let positions = config.u32("max_position_embeddings")?;
     let positions = counted(config, "max_relative_positions")?.unwrap_or(positions);
     let buckets = counted(config, "position_buckets")?;
-    if let Some(buckets) = buckets.filter(|buckets| *buckets < 4 || buckets / 2 >= positions - 1) {
+    if let Some(buckets) =
+        buckets.filter(|buckets| *buckets < 4 || buckets / 2 >= positions.saturating_sub(1))
+    {
         bail!(
             ModelUnsupported,
             "{}: position_buckets is {buckets}, expected 4 or more, and half of it below the number of positions, {positions}, less 1",

@@ -12,7 +12,7 @@ interface Gpu {
 }
 
 /** What the engine's kernels need of a GPU. WebGPU's core features guarantee it, and its compatibility mode does not. */
-const NEEDED = { maxStorageBuffersPerShaderStage: 6, maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16_384 } as const;
+export const NEEDED = { maxStorageBuffersPerShaderStage: 6, maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16_384 } as const;
 
 /** Whether the browser offers WebGPU here. */
 export const hasApi = (): boolean => gpu() !== undefined;
