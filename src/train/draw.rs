@@ -64,10 +64,18 @@ pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
     let of_held: HashSet<u64> = held.iter().map(|&i| texts[i]).collect();
     let is_kept = |i: &usize| if shots > 0 { drawn[*i] } else { !of_held.contains(&texts[*i]) };
     let rest: Vec<usize> = (0..classes.len()).filter(is_kept).collect();
-    // Some rows must remain to train on.
-    if held.len() < hold_out as usize || rest.is_empty() {
-        let (least, left) = (if shots == 0 { "more than " } else { "" }, held.len());
-        bail!(InvalidArgument, "{}: expected {least}{hold_out} rows to hold out, found {left}", data.name);
+    let missing = if held.len() < hold_out as usize {
+        Some((format!("{hold_out} rows to hold out whose texts are not drawn"), held.len().to_string()))
+    } else if rest.is_empty() {
+        Some(("rows to train on whose texts are not held out".to_owned(), "none".to_owned()))
+    } else {
+        None
+    };
+    if let Some((expected, found)) = missing {
+        let (name, rows) = (&data.name, texts.len());
+        let different = texts.iter().collect::<HashSet<_>>().len();
+        let of = format!("the file has {rows} rows with {different} different texts");
+        bail!(InvalidArgument, "{name}: expected {expected}, found {found}; {of}");
     }
     Ok((with(&data, &rest), (hold_out > 0).then(|| with(&data, &held))))
 }
@@ -174,15 +182,16 @@ mod tests {
         assert_eq!((train.len(), held.unwrap().len()), (7, 3));
         // All ten texts are held out.
         let error = draw(data, Draw { hold_out: 39, ..Draw::default() }).unwrap_err();
-        assert!(error.message().contains("more than 39"), "{error}");
+        let says = "expected rows to train on whose texts are not held out, found none; the file has 40 rows with 10 different texts";
+        assert!(error.message().ends_with(says), "{error}");
     }
 
     #[test]
     fn too_few_rows_are_said() {
         for (given, says) in [
             (Draw { shots: 11, ..Draw::default() }, "of the class \"b\", found 10"),
-            (Draw { hold_out: 40, ..Draw::default() }, "more than 40"),
-            (Draw { shots: 5, hold_out: 26, data_seed: 0 }, "found 25"),
+            (Draw { hold_out: 40, ..Draw::default() }, "expected rows to train on"),
+            (Draw { shots: 5, hold_out: 26, data_seed: 0 }, "expected 26 rows to hold out whose texts are not drawn, found 25"),
             (Draw { hold_out: u32::MAX, ..Draw::default() }, "found 40"),
         ] {
             let error = draw(data(), given).unwrap_err();

@@ -197,7 +197,11 @@ fn chatting(folder: &Folder, template: Option<&str>) -> String {
     folder.path("")
 }
 
-const CHAT: &str = "{{\"messages\":[{{\"role\":\"user\",\"content\":\"what is this\"}},{{\"role\":\"assistant\",\"content\":\"hello there\"}}]}}\n";
+/// A row with a question and the answer "hello there".
+fn chat_row(question: &str) -> String {
+    let message = |role: &str, content: &str| json!({"role": role, "content": content});
+    format!("{}\n", json!({"messages": [message("user", question), message("assistant", "hello there")]}))
+}
 
 #[test]
 fn conversations_are_learned_by_the_models_own_template() {
@@ -205,7 +209,8 @@ fn conversations_are_learned_by_the_models_own_template() {
     let template = "{{ bos_token }}{% for m in messages %}{{ m.role + '\\n' + m.content + eos_token + '\\n' }}{% endfor %}\
                     {% if add_generation_prompt %}{{ 'assistant\\n' }}{% endif %}";
     let model = chatting(&folder, Some(template));
-    let chat = folder.file("chat.jsonl", &CHAT.replace("{{", "{").replace("}}", "}").repeat(3));
+    let questions = ["what is this", "what is there", "is this fine"];
+    let chat = folder.file("chat.jsonl", &questions.map(chat_row).concat());
     let out = folder.path("run");
     let summary = done(&[
         "finetune",
@@ -225,8 +230,11 @@ fn conversations_are_learned_by_the_models_own_template() {
     assert_eq!(summary["steps"], 2);
     // The same, written out: the prompt as the template renders it, and the answer with its end marker.
     let report = done(&["evaluate", "--model", &model, "--eval", &chat]);
-    let row = json!({"prompt": "<s>user\nwhat is this</s>\nassistant\n", "completion": "hello there</s>"});
-    let by_hand = folder.file("completion.jsonl", &format!("{row}\n").repeat(3));
+    let row = |question: &str| {
+        let prompt = format!("<s>user\n{question}</s>\nassistant\n");
+        format!("{}\n", json!({"prompt": prompt, "completion": "hello there</s>"}))
+    };
+    let by_hand = folder.file("completion.jsonl", &questions.map(row).concat());
     let expected = done(&["evaluate", "--model", &model, "--eval", &by_hand]);
     assert_eq!(report, expected);
 }
@@ -274,7 +282,7 @@ fn refusals_say_what_to_do() {
     assert!(refused(&both).1.contains("--hold-out"));
 
     let model = chatting(&folder, None);
-    let chat = folder.file("chat.jsonl", &CHAT.replace("{{", "{").replace("}}", "}"));
+    let chat = folder.file("chat.jsonl", &chat_row("what is this"));
     let (code, message) = refused(&["evaluate", "--model", &model, "--eval", &chat]);
     assert_eq!(code, "model-unsupported");
     assert!(
