@@ -16,6 +16,9 @@ pub const FROZEN: u32 = u32::MAX;
 /// Size of the largest step in bytes.
 pub const MAX_BYTES: u64 = (size_of::<Header>() + (1 + MAX_UPDATES) * size_of::<Table>()) as u64;
 
+/// Size of a step without updates in bytes.
+pub const BYTES_WITHOUT_UPDATES: u64 = (size_of::<Header>() + size_of::<Table>()) as u64;
+
 /// What one branch sees: the unperturbed weights, or the weights moved along +z or -z.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
@@ -84,6 +87,12 @@ impl Step {
     /// One plain branch and no updates, for evaluation.
     pub fn plain() -> Step {
         Step::default()
+    }
+
+    /// The same branches, without updates.
+    pub fn without_updates(&self) -> Step {
+        let tables = self.tables.iter().take(1).copied().collect();
+        Step { header: Header { count: 0, ..self.header }, tables }
     }
 
     /// The step in the device's layout.

@@ -34,6 +34,8 @@ impl<'a> Pass<'a> {
             if let Some(streamed) = self.model.weights().streamed() {
                 self.r.upload(streamed.uploads(index));
             }
+            let without_updates = ws.step_without_updates.as_ref().filter(|_| spec.repeats(index));
+            self.step = without_updates.unwrap_or(&ws.step);
             // Attention: x += output(attention(norm(x))), with the norms that this layer has. A convolution may replace the attention.
             let mut input = self.input_norm(&layer.mixer_norms, x, y)?; // [B, T, C]
             let output_layer = match &layer.mixer {
@@ -63,6 +65,7 @@ impl<'a> Pass<'a> {
             self.mlp(&layer.mlp, input, output)?;
             self.residual_norms(&layer.mlp_norms, &mut x, &mut y)?;
         }
+        self.step = &ws.step;
         if let Some(norm) = &spec.final_norm {
             self.norm(norm, tokens, x, y)?;
             return Ok(y);

@@ -28,6 +28,8 @@ pub(super) struct Pass<'a> {
     pub r: Recording,
     /// How the matmuls in the recording are computed.
     pub plan: Plan,
+    /// The step as materialized weights are computed with it: [`Workspace::step`] or [`Workspace::step_without_updates`].
+    pub step: &'a Buffer,
     /// B, the number of branches. 0 records updates only.
     pub branches: u32,
     /// T: the tokens of each branch.
@@ -59,6 +61,7 @@ impl<'a> Pass<'a> {
             ws,
             r: Recording::new(),
             plan: model.plan(ws),
+            step: &ws.step,
             branches,
             tokens: batch.ids.len() as u32,
             longest: batch.longest(),

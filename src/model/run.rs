@@ -185,6 +185,9 @@ impl Transformer {
             let spans = spans(&batch.cu_seqlens, cached, spec.causal, *window);
             backend.write(buffer, 0, bytemuck::cast_slice(&spans))?;
         }
+        if let Some(buffer) = &ws.step_without_updates {
+            backend.write(buffer, 0, &step.without_updates().to_bytes())?;
+        }
         backend.write(&ws.step, 0, &step.to_bytes())
     }
 

@@ -287,9 +287,16 @@ impl ModelSpec {
         self.tensors.as_slice().iter().map(TensorSpec::elements).sum()
     }
 
-    /// The linear layers with their roles, layer by layer: see [`LayerSpec::linears`].
+    /// Whether an earlier layer has the weights of this one, as in ALBERT. Layers share either all or none of their weights.
+    pub fn repeats(&self, layer: usize) -> bool {
+        let first = |layer: &LayerSpec| layer.linears().first().map(|(_, linear)| linear.weight);
+        self.layers[..layer].iter().any(|earlier| first(earlier) == first(&self.layers[layer]))
+    }
+
+    /// The linear layers with their roles, layer by layer: see [`LayerSpec::linears`]. Each is listed once.
     pub fn linears(&self) -> Vec<(&'static str, Linear)> {
-        self.layers.iter().flat_map(LayerSpec::linears).collect()
+        let own = self.layers.iter().enumerate().filter(|(index, _)| !self.repeats(*index));
+        own.flat_map(|(_, layer)| layer.linears()).collect()
     }
 
     /// The language-model head.

@@ -50,7 +50,7 @@ impl Pass<'_> {
             decays: 1,
             across: layout.across(matrix.width),
         };
-        let (step, scratch) = (&self.ws.step, &self.ws.scratch);
+        let (step, scratch) = (self.step, &self.ws.scratch);
         materialize::record_matrix(&mut self.r, matrix.dtype, &params, step, &block.part.buffer, scratch);
     }
 

@@ -166,6 +166,8 @@ pub struct Workspace {
     pub label_rows: Buffer,
     /// The step's parameters ([`crate::kernel::step::Step`]).
     pub step: Buffer,
+    /// The step without its pending updates, for layers whose weights an earlier layer of the pass has updated.
+    pub step_without_updates: Option<Buffer>,
     /// The buffers of each kind of rotary positions in the model.
     pub rotations: Vec<Rotation>,
     /// The buffers of relative positions, if the model has them.
@@ -325,6 +327,13 @@ impl Workspace {
             label_ids: activation("label ids", u64::from(labels))?,
             label_rows: activation("label rows", labeled * table_width)?,
             step: backend.create("step", crate::kernel::step::MAX_BYTES, MemoryClass::Transfer)?,
+            step_without_updates: (0..spec.layers.len())
+                .any(|layer| spec.repeats(layer))
+                .then(|| {
+                    let bytes = crate::kernel::step::BYTES_WITHOUT_UPDATES;
+                    backend.create("step without updates", bytes, MemoryClass::Transfer)
+                })
+                .transpose()?,
             rotations,
             relative,
             projected,

@@ -16,6 +16,8 @@ import torch
 from generate import randomise
 from safetensors.torch import save_file
 from transformers import (
+    AlbertConfig,
+    AlbertForSequenceClassification,
     BertConfig,
     BertForSequenceClassification,
     BertTokenizer,
@@ -110,10 +112,12 @@ def models():
         norm_rel_ebd="layer_norm", pad_token_id=0, **(encoder | {"type_vocab_size": 0}),
     )  # fmt: skip
     yield "deberta-v2", DebertaV2ForSequenceClassification(disentangled)
+    shared = AlbertConfig(embedding_size=12, pad_token_id=0, **(encoder | {"num_hidden_layers": 3, "hidden_act": "gelu_new"}))
+    yield "albert", AlbertForSequenceClassification(shared)
 
 
 # BERT, and families that have its token types.
-TYPED = ("bert", "electra", "megatron-bert")
+TYPED = ("bert", "electra", "megatron-bert", "albert")
 PAIRS = [
     ("the film is dull", "a happy story"),
     ("good", "the film is dull and a happy story"),

@@ -12,6 +12,8 @@ import torch
 import transformers
 from generate import FEW_LENGTHS, HERE, MORE_LENGTHS, golden, json, load_file, norms_around_zero, randomise
 from transformers import (
+    AlbertConfig,
+    AlbertForMaskedLM,
     ArceeConfig,
     ArceeForCausalLM,
     AutoModelForCausalLM,
@@ -523,6 +525,24 @@ def deberta_v2():
     return deberta(type_vocab_size=2, max_relative_positions=12, legacy=False, hidden_act="relu")
 
 
+def albert():
+    """Five executions of two groups of layers: the first group is executed three times."""
+    config = AlbertConfig(
+        num_hidden_groups=2, embedding_size=14, pad_token_id=0,
+        **(ENCODER | {"num_hidden_layers": 5, "hidden_act": "gelu_new", "max_position_embeddings": 160}),
+    )  # fmt: skip
+    return AlbertForMaskedLM(config)
+
+
+def albert_inner():
+    """One group of two layers, embeddings of the hidden width, which are projected nevertheless, and an untied head."""
+    config = AlbertConfig(
+        inner_group_num=2, embedding_size=ENCODER["hidden_size"], tie_word_embeddings=False, pad_token_id=0,
+        **(ENCODER | {"num_hidden_layers": 2, "hidden_act": "relu"}),
+    )  # fmt: skip
+    return AlbertForMaskedLM(config)
+
+
 # The name of each folder, its model, and the lengths of its texts.
 GOLDENS = {
     "distilbert": (distilbert, MORE_LENGTHS),
@@ -572,6 +592,8 @@ GOLDENS = {
     "deberta-v3": (deberta_v3, (*MORE_LENGTHS, 150)),
     "deberta-v2": (deberta_v2, FEW_LENGTHS),
     "ernie-tasks": (ernie_tasks, FEW_LENGTHS),
+    "albert": (albert, MORE_LENGTHS),
+    "albert-inner": (albert_inner, FEW_LENGTHS),
 }
 
 

@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 OUT = HERE / "features"
 MODELS = (
     "bert", "roberta", "opt", "llama", "gpt2", "gemma2", "gemma3", "mistral", "phi", "qwen2", "qwen3", "distilbert",
-    "modernbert", "gpt-neox", "smollm3", "olmo2", "granite", "phi3", "electra", "mpnet", "deberta-v3",
+    "modernbert", "gpt-neox", "smollm3", "olmo2", "granite", "phi3", "electra", "mpnet", "deberta-v3", "albert",
 )  # fmt: skip
 
 

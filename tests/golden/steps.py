@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 SEED, STEP, EPS = 20240708, 5, 1e-3
-MASKED = ("modernbert", "electra", "distilbert", "mpnet", "deberta-v3")
+MASKED = ("modernbert", "electra", "distilbert", "mpnet", "deberta-v3", "albert")
 LLAMA = [
     "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "post_attention_layernorm",
     "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj",
@@ -50,7 +50,7 @@ LAYER = {
         "post_feedforward_layernorm",
     ],
 }  # fmt: skip
-MODELS = ["distilbert", "modernbert", "gpt-neox", "smollm3", "olmo2", "granite", "phi3", "gemma3", "hunyuan", "gpt-neo", "stablelm-parallel", "mpnet", "deberta-v3"]
+MODELS = ["distilbert", "modernbert", "gpt-neox", "smollm3", "olmo2", "granite", "phi3", "gemma3", "hunyuan", "gpt-neo", "stablelm-parallel", "mpnet", "deberta-v3", "albert"]
 ADAPTERS = {
     "distilbert": ["q_lin", "v_lin"], "modernbert": ["Wqkv", "Wo"], "gpt-neox": ["query_key_value"],
     "olmo2": ["q_proj", "v_proj"], "phi3": ["qkv_proj", "gate_up_proj"],
@@ -69,6 +69,8 @@ def ordered(name, model):
     """Parameters by the names that files have, in the order of their ordinals."""
     named = {key.replace("lm_head.", "embed_out.") if name == "gpt-neox" else key: value for key, value in model.named_parameters()}
     assert set(named) <= set(load_file(HERE / name / "model.safetensors")), name
+    if name == "albert":
+        return albert(named)
     if name not in LAYER:
         heads = ("vocab_transform", "vocab_layer_norm", "vocab_projector", "lm_head.dense", "lm_head.layer_norm", "lm_head.bias")
         heads += ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias")
@@ -80,6 +82,23 @@ def ordered(name, model):
             names += ["model.layers.%d.%s.%s" % (layer, module, part) for part in ("weight", "bias")]
     names += ["model.norm.weight", "model.norm.bias", "lm_head.weight"]
     return {key: named.pop(key) for key in names if key in named}
+
+
+def albert(named):
+    """ALBERT's parameters in the order of BERT's: a layer's last norm comes last, as does the head."""
+    modules = ["attention", "ffn.", "ffn_output", "full_layer_layer_norm"]
+    last = ["predictions.dense", "predictions.LayerNorm", "predictions.bias"]
+
+    def place(key):
+        found = [number for number, head in enumerate(last) if key.startswith(head)]
+        if found:
+            return (2, found[0])
+        if "albert_layers" not in key:
+            return (0,)
+        group, layer = [int(part) for part in key.split(".") if part.isdigit()]
+        return (1, group, layer, next(i for i, module in enumerate(modules) if ".%s" % module in key))
+
+    return {key: named[key] for key in sorted(named, key=place)}
 
 
 def step(name):
@@ -150,6 +169,7 @@ if __name__ == "__main__":
     configs += [(name, PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5), 0.7) for name in PREFIXES]
     configs += [("mpnet", lora("mpnet", ["q", "v"]), 0.2)]
     configs += [("deberta-v3", lora("deberta-v3", ["query_proj", "key_proj", "intermediate.dense", "output.dense"]), 0.2)]
+    configs += [("albert", lora("albert", ["query", "value", "ffn_output"]), 0.2)]
     adapters = [adapter(name, config, scale, 60 + number) for number, (name, config, scale) in enumerate(configs)]
     result = {"seed": SEED, "step": STEP, "eps": EPS, "steps": [step(name) for name in MODELS], "adapters": adapters}
     (HERE / "steps.json").write_text(json.dumps(result) + "\n")

@@ -29,7 +29,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
 ENCODERS = {
     "bert", "roberta", "xlm-roberta", "camembert", "electra", "distilbert", "modernbert", "data2vec-text", "ernie", "megatron-bert", "mpnet",
-    "roberta-prelayernorm", "deberta-v2",
+    "roberta-prelayernorm", "deberta-v2", "albert",
 }  # fmt: skip
 ACTIVATIONS = ["gelu", "gelu_new", "relu", "silu", "gelu_pytorch_tanh", "quick_gelu", "relu2"]
 LENGTHS = (1, 9, 40)
@@ -225,6 +225,12 @@ def fields_of(draw, family):
             "position_biased_input": draw.random() < 0.5, "norm_rel_ebd": draw.choice(["none", "layer_norm"]),
             "legacy": legacy, "tie_word_embeddings": tied or not legacy,
             "type_vocab_size": draw.choice([0, 2]),
+        }  # fmt: skip
+    if family == "albert":
+        layers = draw.choice([1, 2, 3, 5])
+        return encoder | {
+            "embedding_size": draw.choice([12, hidden]), "num_hidden_layers": layers,
+            "num_hidden_groups": draw.randint(1, layers), "inner_group_num": draw.choice([1, 2]),
         }  # fmt: skip
     return encoder | ({"embedding_size": draw.choice([12, hidden, 40])} if family == "electra" else {})
 

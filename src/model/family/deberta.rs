@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::encoder::{AttentionNames, Names, Relative, encoder};
+use super::encoder::{LayerNames, Names, OF_BERT, Relative, encoder};
 use super::{activation, require};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
@@ -41,6 +41,7 @@ pub(super) fn deberta_v2(config: &Config) -> Result<ModelSpec> {
     };
     let names = Names {
         family: "deberta-v2",
+        activation: "gelu",
         prefix: "deberta.",
         dense,
         norm,
@@ -53,13 +54,13 @@ pub(super) fn deberta_v2(config: &Config) -> Result<ModelSpec> {
             ClassifierActivation::Of(activation(config, "pooler_hidden_act", "gelu")?),
             "classifier",
         ),
-        attention: AttentionNames {
+        layer: LayerNames {
             query: "attention.self.query_proj",
             key: "attention.self.key_proj",
             value: "attention.self.value_proj",
-            output: "attention.output.dense",
-            norm: "attention.output.LayerNorm",
+            ..OF_BERT
         },
+        sharing: None,
         types: config.u32_or("type_vocab_size", 0)? > 0,
         tasks: None,
         relative: Relative::Disentangled {
@@ -70,6 +71,7 @@ pub(super) fn deberta_v2(config: &Config) -> Result<ModelSpec> {
         position_offset: config.bool_or("position_biased_input", true)?.then_some(0),
         epsilon: 1e-7,
         width: None,
+        projection: None,
         pre_norms: None,
     };
     for field in ["embedding_size", "pooler_hidden_size"] {

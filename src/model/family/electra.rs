@@ -7,8 +7,10 @@ use crate::format::config::Config;
 use crate::model::{Activation, ClassifierActivation, ClassifierSpec, ModelSpec};
 
 pub(super) fn electra(config: &Config) -> Result<ModelSpec> {
+    let width = config.u32_or("embedding_size", 128)?;
     let names = Names {
         family: "electra",
+        activation: "gelu",
         prefix: "electra.",
         dense: "generator_predictions.dense",
         norm: "generator_predictions.LayerNorm",
@@ -21,13 +23,15 @@ pub(super) fn electra(config: &Config) -> Result<ModelSpec> {
             ClassifierActivation::Of(Activation::Gelu),
             "classifier.out_proj",
         ),
-        attention: OF_BERT,
+        layer: OF_BERT,
+        sharing: None,
         types: true,
         tasks: None,
         relative: Relative::None,
         position_offset: Some(0),
         epsilon: EPSILON,
-        width: Some(config.u32_or("embedding_size", 128)?),
+        width: Some(width),
+        projection: (width != config.u32("hidden_size")?).then_some("embeddings_project"),
         pre_norms: None,
     };
     encoder(config, &names)

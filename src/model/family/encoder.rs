@@ -1,7 +1,7 @@
 //! The BERT encoder, with learned positions, and with post-norms or pre-norms. Families differ from it mainly in names, which
 //! [`Names`] lists.
 
-use super::{activation, head_dim, layer_count};
+use super::{activation, at_least_one, head_dim, layer_count};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
@@ -13,6 +13,8 @@ use crate::model::{
 pub(super) struct Names {
     /// `model_type`.
     pub family: &'static str,
+    /// The nonlinearity of the layers, unless the configuration says otherwise.
+    pub activation: &'static str,
     /// The prefix of the names of all tensors except those of the head.
     pub prefix: &'static str,
     /// The head's dense layer.
@@ -27,8 +29,10 @@ pub(super) struct Names {
     pub head_activation: Option<Activation>,
     /// The classifier's head.
     pub classifier: ClassifierSpec,
-    /// The modules of an attention and its norm.
-    pub attention: AttentionNames,
+    /// The modules of a layer.
+    pub layer: LayerNames,
+    /// How layers share their weights; `None` if each has its own.
+    pub sharing: Option<Sharing>,
     /// Whether tokens have types.
     pub types: bool,
     /// The number of task types, if tokens have them.
@@ -41,28 +45,59 @@ pub(super) struct Names {
     pub epsilon: f32,
     /// Width of the embeddings; `None` for the hidden width.
     pub width: Option<u32>,
-    /// The pre-norms; `None` for post-norms, as in BERT.
+    /// The layer that projects embeddings to the hidden width, after the prefix, if there is one.
+    pub projection: Option<&'static str>,
+    /// What pre-norms change; `None` for post-norms, as in BERT.
     pub pre_norms: Option<PreNorms>,
 }
 
-/// The names of the modules of an attention and its norm, after the layer's number.
+/// The names of the modules of a layer, after the layer's number.
 #[derive(Clone, Copy)]
-pub(super) struct AttentionNames {
+pub(super) struct LayerNames {
     pub query: &'static str,
     pub key: &'static str,
     pub value: &'static str,
+    /// The attention's output projection.
     pub output: &'static str,
-    pub norm: &'static str,
+    /// The attention's norm.
+    pub attention_norm: &'static str,
+    pub up: &'static str,
+    pub down: &'static str,
+    /// The MLP's norm.
+    pub mlp_norm: &'static str,
 }
 
 /// BERT's names.
-pub(super) const OF_BERT: AttentionNames = AttentionNames {
+pub(super) const OF_BERT: LayerNames = LayerNames {
     query: "attention.self.query",
     key: "attention.self.key",
     value: "attention.self.value",
     output: "attention.output.dense",
-    norm: "attention.output.LayerNorm",
+    attention_norm: "attention.output.LayerNorm",
+    up: "intermediate.dense",
+    down: "output.dense",
+    mlp_norm: "output.LayerNorm",
 };
+
+/// Groups of layers that are executed again and again with the same weights, as in ALBERT.
+#[derive(Clone, Copy)]
+pub(super) struct Sharing {
+    /// The list of groups, after the prefix.
+    pub path: &'static str,
+    /// The list of a group's layers, after the group's number.
+    pub inner: &'static str,
+    /// Number of groups.
+    pub groups: u32,
+    /// Number of layers in a group.
+    pub layers: u32,
+}
+
+impl Sharing {
+    /// The group of an execution, where `executions` is their number. It is computed as transformers does, in f64.
+    fn group(self, execution: u32, executions: u32) -> usize {
+        (f64::from(execution) / (f64::from(executions) / f64::from(self.groups))) as usize
+    }
+}
 
 /// BERT's epsilon of norms.
 pub(super) const EPSILON: f32 = 1e-12;
@@ -85,12 +120,8 @@ pub(super) enum Relative {
     },
 }
 
-/// The names of pre-norms.
+/// Pre-norms.
 pub(super) struct PreNorms {
-    /// The attention's norm, after the layer's number.
-    pub attention: &'static str,
-    /// The MLP's norm, after the layer's number.
-    pub mlp: &'static str,
     /// The norm of the last layer's output, after the prefix.
     pub last: &'static str,
     /// Whether the embeddings are normalized.
@@ -115,7 +146,7 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
     let vocabulary = config.u32("vocab_size")?;
     let positions = config.u32("max_position_embeddings")?;
     let norm = NormKind::layer(config.f32_or("layer_norm_eps", names.epsilon)?);
-    let hidden_act = activation(config, "hidden_act", "gelu")?;
+    let hidden_act = activation(config, "hidden_act", names.activation)?;
     let width = names.width.unwrap_or(hidden);
 
     let family = names.prefix.trim_end_matches('.');
@@ -125,7 +156,7 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         (names.prefix, ""),
         ("LayerNorm.weight", "LayerNorm.gamma"),
         ("LayerNorm.bias", "LayerNorm.beta"),
-        ("cls.predictions.bias", "cls.predictions.decoder.bias"),
+        ("predictions.bias", "predictions.decoder.bias"),
         ("lm_head.bias", "lm_head.decoder.bias"),
     ]);
     let token_table =
@@ -146,22 +177,17 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
     let normalized = names.pre_norms.as_ref().is_none_or(|norms| norms.embedding);
     let embedding_norm =
         normalized.then(|| tensors.norm(format!("{family}.embeddings.LayerNorm"), norm, width));
-    let projected = width != hidden;
     let projection =
-        projected.then(|| tensors.linear(format!("{family}.embeddings_project"), hidden, width, true));
-    let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
-        let layer = format!("{family}.encoder.layer.{i}");
-        let AttentionNames { query, key, value, output, norm: norm_name } = names.attention;
+        names.projection.map(|name| tensors.linear(format!("{family}.{name}"), hidden, width, true));
+    let around: fn(Norm) -> Norms = if names.pre_norms.is_some() { Norms::pre } else { Norms::post };
+    let mut layer = |layer: String| {
+        let LayerNames { query, key, value, output, attention_norm, up, down, mlp_norm } = names.layer;
         let [query, key, value, output] = [query, key, value, output]
             .map(|name| tensors.linear(format!("{layer}.{name}"), hidden, hidden, true));
-        let (attention_name, mlp_name, around): (_, _, fn(Norm) -> Norms) = match &names.pre_norms {
-            Some(norms) => (norms.attention, norms.mlp, Norms::pre),
-            None => (norm_name, "output.LayerNorm", Norms::post),
-        };
-        let attention_norm = tensors.norm(format!("{layer}.{attention_name}"), norm, hidden);
-        let up = tensors.linear(format!("{layer}.intermediate.dense"), intermediate, hidden, true);
-        let down = tensors.linear(format!("{layer}.output.dense"), hidden, intermediate, true);
-        let mlp_norm = tensors.norm(format!("{layer}.{mlp_name}"), norm, hidden);
+        let attention_norm = tensors.norm(format!("{layer}.{attention_norm}"), norm, hidden);
+        let up = tensors.linear(format!("{layer}.{up}"), intermediate, hidden, true);
+        let down = tensors.linear(format!("{layer}.{down}"), hidden, intermediate, true);
+        let mlp_norm = tensors.norm(format!("{layer}.{mlp_norm}"), norm, hidden);
         let mut attention = Attention::new(head_dim, query, key, value, output);
         if let Relative::Disentangled { .. } = names.relative {
             // Each score is the sum of three products.
@@ -173,8 +199,19 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
             mlp: Mlp::Plain { up, activation: hidden_act, down },
             mlp_norms: around(mlp_norm),
         }
-    });
-    let layers = layers.collect();
+    };
+    let executions = layer_count(config, "num_hidden_layers")?;
+    let layers = match names.sharing {
+        None => (0..executions).map(|i| layer(format!("{family}.encoder.layer.{i}"))).collect(),
+        Some(sharing) => {
+            let group = |group: u32| -> Vec<LayerSpec> {
+                let Sharing { path, inner, .. } = sharing;
+                (0..sharing.layers).map(|i| layer(format!("{family}.{path}.{group}.{inner}.{i}"))).collect()
+            };
+            let groups: Vec<Vec<LayerSpec>> = (0..sharing.groups).map(group).collect();
+            (0..executions).flat_map(|i| groups[sharing.group(i, executions)].clone()).collect()
+        }
+    };
     let relative = match names.relative {
         Relative::None => None,
         Relative::Bias(buckets) => {
@@ -221,7 +258,7 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
             positions: learned,
             norm: embedding_norm,
             projection,
-            projected_last: projected,
+            projected_last: projection.is_some(),
             ..Embedding::of(token_table)
         },
         layers,
@@ -238,9 +275,6 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
 /// # Errors
 /// `model-unsupported` for a table without rows. transformers fails in this case, because all tokens have type 0.
 fn type_table(config: &Config, tensors: &mut TensorList, family: &str, width: u32) -> Result<TensorId> {
-    let types = config.u32_or("type_vocab_size", 2)?;
-    if types == 0 {
-        bail!(ModelUnsupported, "{}: type_vocab_size is 0, expected 1 or more", config.name());
-    }
+    let types = at_least_one(config, "type_vocab_size", 2)?;
     Ok(tensors.matrix(format!("{family}.embeddings.token_type_embeddings.weight"), types, width))
 }

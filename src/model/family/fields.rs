@@ -16,12 +16,15 @@ pub(super) fn head_dim(config: &Config, hidden: u32, heads: u32) -> Result<u32> 
     Ok(hidden / heads)
 }
 
-/// The number of layers, bounded so that a spec stays small.
+/// Maximum number of layers, so that a spec stays small.
+pub(super) const MAX_LAYERS: u32 = 1024;
+
+/// The number of layers, from 1 to [`MAX_LAYERS`].
 pub(super) fn layer_count(config: &Config, field: &str) -> Result<u32> {
     match config.u32(field)? {
-        count @ 1..=1024 => Ok(count),
+        count @ 1..=MAX_LAYERS => Ok(count),
         count => {
-            bail!(ModelUnsupported, "{}: {field} is {count}, expected 1 to 1024", config.name())
+            bail!(ModelUnsupported, "{}: {field} is {count}, expected 1 to {MAX_LAYERS}", config.name())
         }
     }
 }
@@ -57,6 +60,17 @@ pub(super) fn positive(config: &Config, field: &str, number: f32) -> Result<f32>
     match number > 0.0 {
         true => Ok(number),
         false => bail!(ModelUnsupported, "{}: {field} is {number}, expected more than 0", config.name()),
+    }
+}
+
+/// A field that counts something, of which there must be at least one.
+///
+/// # Errors
+/// `model-unsupported` naming the field.
+pub(super) fn at_least_one(config: &Config, field: &str, default: u32) -> Result<u32> {
+    match config.u32_or(field, default)? {
+        0 => bail!(ModelUnsupported, "{}: {field} is 0, expected 1 or more", config.name()),
+        count => Ok(count),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Model families, with a short file for each: from `config.json` to a [`ModelSpec`].
 
+mod albert;
 mod arcee;
 mod bert;
 mod cohere;
@@ -42,7 +43,7 @@ mod starcoder2;
 
 use std::collections::BTreeMap;
 
-use fields::{activation, head_dim, layer_count, positive, require, window};
+use fields::{activation, at_least_one, head_dim, layer_count, positive, require, window};
 
 use super::{LayerSpec, ModelSpec, Norm, NormKind};
 use crate::error::{Result, bail};
@@ -60,6 +61,7 @@ pub struct Family {
 
 /// All families, by their `model_type`.
 pub const FAMILIES: &[Family] = &[
+    Family { model_type: "albert", spec: albert::albert, example: "albert/albert-base-v2" },
     Family { model_type: "arcee", spec: arcee::arcee, example: "arcee-ai/AFM-4.5B-Base" },
     Family { model_type: "bert", spec: bert::bert, example: "google-bert/bert-base-uncased" },
     Family { model_type: "camembert", spec: roberta::camembert, example: "almanach/camembert-base" },
@@ -186,10 +188,11 @@ fn check_epsilons(config: &Config) -> Result<()> {
 
 /// The names of a head's table. A conversion to safetensors keeps only one of two tensors that share their storage, and the one it
 /// keeps may be the head's.
-const HEAD_TABLES: [&str; 7] = [
+const HEAD_TABLES: [&str; 8] = [
     "lm_head.weight",
     "lm_head.decoder.weight",
     "cls.predictions.decoder.weight",
+    "predictions.decoder.weight",
     "vocab_projector.weight",
     "decoder.weight",
     "embed_out.weight",

@@ -1,6 +1,6 @@
 //! MPNet (Song et al. 2020, arXiv 2004.09297): RoBERTa without token types, and with relative positions besides the learned ones.
 
-use super::encoder::{AttentionNames, EPSILON, Names, Relative, encoder};
+use super::encoder::{EPSILON, LayerNames, Names, OF_BERT, Relative, encoder};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{Activation, ClassifierActivation, ClassifierSpec, ModelSpec, RelativePositions};
@@ -17,6 +17,7 @@ pub(super) fn mpnet(config: &Config) -> Result<ModelSpec> {
     let (dense, tanh) = ("classifier.dense", ClassifierActivation::Tanh);
     let names = Names {
         family: "mpnet",
+        activation: "gelu",
         prefix: "mpnet.",
         dense: "lm_head.dense",
         norm: "lm_head.layer_norm",
@@ -29,13 +30,15 @@ pub(super) fn mpnet(config: &Config) -> Result<ModelSpec> {
             tanh,
             "classifier.out_proj",
         ),
-        attention: AttentionNames {
+        layer: LayerNames {
             query: "attention.attn.q",
             key: "attention.attn.k",
             value: "attention.attn.v",
             output: "attention.attn.o",
-            norm: "attention.LayerNorm",
+            attention_norm: "attention.LayerNorm",
+            ..OF_BERT
         },
+        sharing: None,
         types: false,
         tasks: None,
         relative: Relative::Bias(rows),
@@ -43,6 +46,7 @@ pub(super) fn mpnet(config: &Config) -> Result<ModelSpec> {
         position_offset: Some(2),
         epsilon: EPSILON,
         width: None,
+        projection: None,
         pre_norms: None,
     };
     encoder(config, &names)

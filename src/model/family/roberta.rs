@@ -2,7 +2,7 @@
 //! 2019, arXiv 1911.03894), which are RoBERTa with other vocabularies; data2vec (Baevski et al. 2022, arXiv 2202.03555), which is
 //! RoBERTa with different pretraining; and RoBERTa with pre-norms (Ott et al. 2019, arXiv 1904.01038).
 
-use super::encoder::{EPSILON, Names, OF_BERT, PreNorms, Relative, encoder};
+use super::encoder::{EPSILON, LayerNames, Names, OF_BERT, PreNorms, Relative, encoder};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{Activation, ClassifierActivation, ClassifierSpec, ModelSpec};
@@ -26,14 +26,11 @@ pub(super) fn data2vec_text(config: &Config) -> Result<ModelSpec> {
 
 pub(super) fn roberta_prelayernorm(config: &Config) -> Result<ModelSpec> {
     let (prefix, class) = ("roberta_prelayernorm.", "RobertaPreLayerNormForSequenceClassification");
-    let norms = PreNorms {
-        attention: "attention.LayerNorm",
-        mlp: "intermediate.LayerNorm",
-        last: "LayerNorm",
-        embedding: true,
-    };
+    let layer =
+        LayerNames { attention_norm: "attention.LayerNorm", mlp_norm: "intermediate.LayerNorm", ..OF_BERT };
+    let norms = PreNorms { last: "LayerNorm", embedding: true };
     let roberta = names(config, "roberta-prelayernorm", prefix, class)?;
-    encoder(config, &Names { pre_norms: Some(norms), ..roberta })
+    encoder(config, &Names { layer, pre_norms: Some(norms), ..roberta })
 }
 
 /// The prefix of the names of most tensors.
@@ -43,6 +40,7 @@ fn names(config: &Config, family: &'static str, prefix: &'static str, class: &'s
     let (dense, tanh) = ("classifier.dense", ClassifierActivation::Tanh);
     Ok(Names {
         family,
+        activation: "gelu",
         prefix,
         dense: "lm_head.dense",
         norm: "lm_head.layer_norm",
@@ -50,7 +48,8 @@ fn names(config: &Config, family: &'static str, prefix: &'static str, class: &'s
         bias: "lm_head.bias",
         head_activation: Some(Activation::Gelu),
         classifier: ClassifierSpec::first_token(class, dense, tanh, "classifier.out_proj"),
-        attention: OF_BERT,
+        layer: OF_BERT,
+        sharing: None,
         types: true,
         tasks: None,
         relative: Relative::None,
@@ -58,6 +57,7 @@ fn names(config: &Config, family: &'static str, prefix: &'static str, class: &'s
         position_offset: Some(config.u32_or("pad_token_id", 1)?.saturating_add(1)),
         epsilon: EPSILON,
         width: None,
+        projection: None,
         pre_norms: None,
     })
 }

@@ -220,12 +220,13 @@ pub(super) fn of_tokenizer_json(class: Option<&str>, model_type: Option<&str>) -
     }
 }
 
-/// Whether the class, or the one that follows from the model's type, returns the types of tokens (`model_input_names`).
+/// Whether the class, or the one that follows from the model's type, returns the types of tokens (`model_input_names`). (ALBERT's
+/// class does so in transformers 4, with which its models were trained, but not in version 5.)
 pub(super) fn returns_types(class: Option<&str>, model_type: Option<&str>) -> bool {
     // transformers 5 has a class of its own for DistilBERT, which has no types.
     let untyped = class.is_some_and(|class| class.starts_with("DistilBert"));
     let rule = of_tokenizer_json(class, model_type);
-    rule.is_some_and(|rule| matches!(rule.class, Class::Bert | Class::DebertaV2)) && !untyped
+    rule.is_some_and(|rule| matches!(rule.class, Class::Bert | Class::Albert | Class::DebertaV2)) && !untyped
 }
 
 impl Rule {
