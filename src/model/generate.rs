@@ -46,10 +46,11 @@ impl Transformer {
     /// Starts generating a continuation of a prompt by at most `max_tokens` tokens.
     ///
     /// # Errors
-    /// `invalid-argument` if the model is not a causal language model, the prompt is empty or fills the model's context, or the
-    /// temperature is negative or not finite.
+    /// `model-unsupported` if the model has no language-model head; `invalid-argument` if it is not a causal language model, the
+    /// prompt is empty or fills the model's context, or the temperature is negative or not finite.
     pub fn generate(&self, prompt: &[u32], max_tokens: u32, sampling: Sampling) -> Result<Generation> {
         let spec = self.spec();
+        spec.head()?;
         if !spec.causal {
             bail!(
                 InvalidArgument,
@@ -57,7 +58,6 @@ impl Transformer {
                 spec.family
             );
         }
-        self.spec().head()?;
         if prompt.is_empty() {
             bail!(InvalidArgument, "the prompt has no tokens");
         }

@@ -29,6 +29,8 @@ from transformers import (
     DistilBertForSequenceClassification,
     GPT2Config,
     GPT2ForSequenceClassification,
+    EuroBertConfig,
+    EuroBertForSequenceClassification,
     ElectraConfig,
     ElectraForSequenceClassification,
     GPTNeoConfig,
@@ -114,6 +116,11 @@ def models():
     yield "deberta-v2", DebertaV2ForSequenceClassification(disentangled)
     shared = AlbertConfig(embedding_size=12, pad_token_id=0, **(encoder | {"num_hidden_layers": 3, "hidden_act": "gelu_new"}))
     yield "albert", AlbertForSequenceClassification(shared)
+    european = EuroBertConfig(
+        vocab_size=97, hidden_size=20, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, intermediate_size=26,
+        max_position_embeddings=64, pad_token_id=0, classifier_pooling="mean", attn_implementation="eager", **SHARED,
+    )  # fmt: skip
+    yield "eurobert", EuroBertForSequenceClassification(european)
 
 
 # BERT, and families that have its token types.

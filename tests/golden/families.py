@@ -34,6 +34,8 @@ from transformers import (
     Ernie4_5ForCausalLM,
     ErnieConfig,
     ErnieForMaskedLM,
+    EuroBertConfig,
+    EuroBertForMaskedLM,
     Exaone4Config,
     Exaone4ForCausalLM,
     GemmaConfig,
@@ -525,6 +527,15 @@ def deberta_v2():
     return deberta(type_vocab_size=2, max_relative_positions=12, legacy=False, hidden_act="relu")
 
 
+def eurobert():
+    """Llama's layers with biases, over all tokens, and a head with a bias."""
+    config = EuroBertConfig(
+        hidden_size=40, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=30, mlp_bias=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 250000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return EuroBertForMaskedLM(config)
+
+
 def albert():
     """Five executions of two groups of layers: the first group is executed three times."""
     config = AlbertConfig(
@@ -592,6 +603,7 @@ GOLDENS = {
     "deberta-v3": (deberta_v3, (*MORE_LENGTHS, 150)),
     "deberta-v2": (deberta_v2, FEW_LENGTHS),
     "ernie-tasks": (ernie_tasks, FEW_LENGTHS),
+    "eurobert": (eurobert, MORE_LENGTHS),
     "albert": (albert, MORE_LENGTHS),
     "albert-inner": (albert_inner, FEW_LENGTHS),
 }

@@ -1,7 +1,7 @@
-"""Write tests/golden/features/: pooled hidden states by transformers, and a sentence encoder without a language-model head.
+"""Write tests/golden/features/: pooled hidden states by transformers, and two sentence encoders without a language-model head.
 
-`encoder/` is a tiny random BertModel in the form in which sentence encoders are published: no `bert.` before the names, no `cls.*`, and a
-pooler that nothing here reads. For the encoder and each of MODELS, `expected.safetensors` has the tensors `NAME.mean`, `NAME.first` and
+`embedding-gemma/` is a tiny random EmbeddingGemma. `encoder/` is a tiny random BertModel in the form in which sentence encoders are published: no `bert.` before the names, no `cls.*`, and a
+pooler that nothing here reads. For both and each of MODELS, `expected.safetensors` has the tensors `NAME.mean`, `NAME.first` and
 `NAME.last`, `[case, hidden]`: the pooled hidden states after the last norm, for the ids in the model's `cases.json`.
 
     python tests/golden/features.py
@@ -11,9 +11,9 @@ import json
 from pathlib import Path
 
 import torch
-from generate import LENGTHS, randomise
+from generate import LENGTHS, norms_around_zero, randomise
 from safetensors.torch import save_file
-from transformers import AutoModel, BertConfig, BertModel
+from transformers import AutoModel, BertConfig, BertModel, Gemma3TextConfig, Gemma3TextModel
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "features"
@@ -32,6 +32,16 @@ def encoder():
     return randomise(BertModel(config), 71)
 
 
+def embedding_gemma():
+    """Attention to all tokens, and in the first layer to those that are at most 6 positions away."""
+    config = Gemma3TextConfig(
+        vocab_size=97, hidden_size=30, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1, head_dim=12,
+        intermediate_size=38, max_position_embeddings=160, query_pre_attn_scalar=12, sliding_window=12, pad_token_id=0,
+        layer_types=["sliding_attention", "full_attention"], use_bidirectional_attention=True, attn_implementation="eager",
+    )  # fmt: skip
+    return norms_around_zero(randomise(Gemma3TextModel(config), 73))
+
+
 def pooled(model, cases):
     with torch.no_grad():
         states = [model(input_ids=torch.tensor([ids])).last_hidden_state[0] for ids in cases]
@@ -43,13 +53,15 @@ def pooled(model, cases):
 
 
 def main():
-    folder = OUT / "encoder"
-    encoder().save_pretrained(folder)
-    generator = torch.Generator().manual_seed(72)
-    cases = [torch.randint(5, 97, (length,), generator=generator).tolist() for length in LENGTHS]
-    (folder / "cases.json").write_text(json.dumps({"ids": cases}) + "\n")
+    own = {"encoder": encoder(), "embedding-gemma": embedding_gemma()}
+    for number, (name, model) in enumerate(own.items()):
+        folder = OUT / name
+        model.save_pretrained(folder)
+        generator = torch.Generator().manual_seed(72 + number)
+        cases = [torch.randint(5, 97, (length,), generator=generator).tolist() for length in LENGTHS]
+        (folder / "cases.json").write_text(json.dumps({"ids": cases}) + "\n")
     tensors = {}
-    for name, path in [("encoder", folder), *((name, HERE / name) for name in MODELS)]:
+    for name, path in [*((name, OUT / name) for name in own), *((name, HERE / name) for name in MODELS)]:
         model = AutoModel.from_pretrained(path, attn_implementation="eager").eval().float()
         ids = json.loads((path / "cases.json").read_text())["ids"]
         tensors |= {f"{name}.{how}": value.contiguous() for how, value in pooled(model, ids).items()}

@@ -132,6 +132,11 @@ pub(super) const BLOCKS: &[(&str, &str)] = &[
             "pos_att_type":"p2c|c2p","position_biased_input":false,"position_buckets":8,"norm_rel_ebd":"layer_norm"}"#,
     ),
     (
+        "random eurobert",
+        r#"{"model_type":"eurobert","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2}"#,
+    ),
+    (
         "random albert",
         r#"{"model_type":"albert","embedding_size":32,"hidden_size":64,"num_attention_heads":4,"intermediate_size":96,"vocab_size":101,
             "max_position_embeddings":40,"num_hidden_layers":3,"num_hidden_groups":2}"#,

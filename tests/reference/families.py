@@ -29,7 +29,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
 ENCODERS = {
     "bert", "roberta", "xlm-roberta", "camembert", "electra", "distilbert", "modernbert", "data2vec-text", "ernie", "megatron-bert", "mpnet",
-    "roberta-prelayernorm", "deberta-v2", "albert",
+    "roberta-prelayernorm", "deberta-v2", "albert", "eurobert",
 }  # fmt: skip
 ACTIVATIONS = ["gelu", "gelu_new", "relu", "silu", "gelu_pytorch_tanh", "quick_gelu", "relu2"]
 LENGTHS = (1, 9, 40)
@@ -241,7 +241,7 @@ FAMILIES = [
     "granitemoehybrid", "modernbert-decoder", "gemma", "vaultgemma", "glm", "glm4", "olmo3", "ministral", "ministral3", "seed_oss", "arcee",
     "helium", "cohere", "cohere2", "gpt_bigcode", "gptj",
 ]  # fmt: skip
-OTHERS = {"gpt_bigcode", "gptj", "gpt2", "opt", "phi", "gpt_neox", "gpt_neo", "modernbert-decoder"} | ENCODERS
+OTHERS = {"gpt_bigcode", "gptj", "gpt2", "opt", "phi", "gpt_neox", "gpt_neo", "modernbert-decoder"} | ENCODERS - {"eurobert"}
 
 
 def check(binary, family, seed):

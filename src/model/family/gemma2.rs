@@ -2,6 +2,7 @@
 //! (arXiv 2510.15001): the same without output norms.
 
 use super::gemma3::{Version, decoder};
+use super::require;
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{ModelSpec, RotaryFields};
@@ -16,6 +17,7 @@ pub(super) fn vaultgemma(config: &Config) -> Result<ModelSpec> {
 
 /// An absent cap field means 50 for scores and 30 for logits; `null` means no cap.
 fn version(config: &Config) -> Result<Version> {
+    require(config, "use_bidirectional_attention", false, false)?;
     let cap = |field, default| match config.is_null(field) {
         true => Ok(None),
         false => config.f32_or(field, default).map(Some),
@@ -26,6 +28,7 @@ fn version(config: &Config) -> Result<Version> {
         class: Some("Gemma2ForSequenceClassification"),
         output_norms: true,
         head_norms: false,
+        bidirectional: false,
         pattern: 2,
         full: rotary,
         sliding: rotary,

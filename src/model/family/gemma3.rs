@@ -1,10 +1,10 @@
 //! The text model of Gemma 3 (arXiv 2503.19786): a decoder with norms before and after each sublayer and on query and key heads,
-//! all of which multiply by 1 + w. Most layers use a sliding window. [`Version`] lists the few differences of Gemma 2 and
-//! VaultGemma.
+//! all of which multiply by 1 + w. Most layers use a sliding window. EmbeddingGemma (arXiv 2509.20354) is Gemma 3 whose tokens see
+//! later tokens too, without a language-model head. [`Version`] lists the few differences of Gemma 2 and VaultGemma.
 
 use super::parts::{AttentionNames, HeadNorms, MlpLayers, Sizes, windowed};
-use super::{activation, positive, require, window};
-use crate::error::{Result, bail};
+use super::{activation, positive, window};
+use crate::error::{Result, bail, err};
 use crate::format::config::Config;
 use crate::model::{
     Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, Mixer, ModelSpec, NormKind, Norms, Rotary,
@@ -21,6 +21,8 @@ pub(super) struct Version {
     pub output_norms: bool,
     /// Whether query and key heads are normalized.
     pub head_norms: bool,
+    /// Whether every token sees earlier and later tokens.
+    pub bidirectional: bool,
     /// The default period of the layers that see all tokens: the last layer of each period.
     pub pattern: u32,
     /// The rotary positions of layers that see all tokens.
@@ -46,6 +48,7 @@ pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
         class: Some("Gemma3TextForSequenceClassification"),
         output_norms: true,
         head_norms: true,
+        bidirectional: config.bool_or("use_bidirectional_attention", false)?,
         pattern: config.u32_or("sliding_window_pattern", 6)?.max(1),
         full: of("full_attention", "rope_theta", 1e6, true),
         sliding: of("sliding_attention", "rope_local_base_freq", 1e4, false),
@@ -58,7 +61,6 @@ pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
 
 /// The spec of a version.
 pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
-    require(config, "use_bidirectional_attention", false, false)?;
     let sizes = Sizes::read(config, Some(256))?;
     let Sizes { vocabulary, hidden, heads, kv_heads, head_dim, intermediate, .. } = sizes;
     let norm = NormKind::Rms { eps: config.f32_or("rms_norm_eps", 1e-6)?, plus_one: true };
@@ -69,6 +71,8 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
     let Some(window) = window(config, 4096)? else {
         bail!(ModelUnsupported, "{}: sliding_window is null, expected a number", config.name());
     };
+    // Half of a bidirectional window lies on each side of a token.
+    let window = if version.bidirectional { window / 2 + 1 } else { window };
     let full = Rotary::read(config, head_dim, version.full)?;
     let sliding = Rotary::read(config, head_dim, version.sliding)?;
     let positive = |field, number| positive(config, field, number);
@@ -113,7 +117,17 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
     let layers = layers.collect();
     let final_norm = tensors.norm("model.norm", norm, hidden);
     let tied = config.bool_or("tie_word_embeddings", true)?;
-    let table = if tied { token_table } else { tensors.matrix("lm_head.weight", vocabulary, hidden) };
+    let head = if version.bidirectional {
+        Err(err!(
+            ModelUnsupported,
+            "{}: use_bidirectional_attention is true, so the model has no language-model head, which this needs; to train a classifier \
+             on it, use method readout",
+            config.name()
+        ))
+    } else {
+        let table = if tied { token_table } else { tensors.matrix("lm_head.weight", vocabulary, hidden) };
+        Ok(HeadSpec { softcap: logit_softcap, ..HeadSpec::of(table) })
+    };
     Ok(ModelSpec {
         family: version.family,
         vocabulary,
@@ -123,12 +137,12 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
         head_dim,
         intermediate,
         max_length: config.u32_or("max_position_embeddings", version.max_length)?,
-        causal: true,
+        causal: !version.bidirectional,
         embedding: Embedding { scale: (hidden as f32).sqrt(), ..Embedding::of(token_table) },
         layers,
         parallel_residual: false,
         final_norm: Some(final_norm),
-        head: Ok(HeadSpec { softcap: logit_softcap, ..HeadSpec::of(table) }),
+        head,
         classifier: version.class.map(ClassifierSpec::last_token),
         tensors,
     })

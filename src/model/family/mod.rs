@@ -10,6 +10,7 @@ mod distilbert;
 mod electra;
 mod encoder;
 mod ernie4_5;
+mod eurobert;
 mod exaone4;
 mod fields;
 mod gemma;
@@ -81,6 +82,7 @@ pub const FAMILIES: &[Family] = &[
     Family { model_type: "electra", spec: electra::electra, example: "google/electra-small-generator" },
     Family { model_type: "ernie", spec: bert::ernie, example: "nghuyong/ernie-2.0-base-en" },
     Family { model_type: "ernie4_5", spec: ernie4_5::ernie4_5, example: "baidu/ERNIE-4.5-0.3B-PT" },
+    Family { model_type: "eurobert", spec: eurobert::eurobert, example: "EuroBERT/EuroBERT-210m" },
     Family { model_type: "exaone4", spec: exaone4::exaone4, example: "LGAI-EXAONE/EXAONE-4.0-1.2B" },
     Family { model_type: "gemma", spec: gemma::gemma, example: "google/gemma-2b" },
     Family { model_type: "gemma2", spec: gemma2::gemma2, example: "google/gemma-2-2b" },
