@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::spec::{LayerSpec, ModelSpec};
 use super::tensors::TensorId;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::format::source::Scratch;
 use crate::gpu::{Backend, Buffer, MemoryClass, Upload};
 
@@ -36,7 +36,7 @@ impl Streamed {
     /// Allocates the buffers. `parts` gives the first row, the number of rows and the bytes of each part of a matrix.
     ///
     /// # Errors
-    /// The errors of `parts` and of [`Backend::create`].
+    /// `invalid-argument` if no matrix belongs to one layer alone; the errors of `parts` and of [`Backend::create`].
     pub(super) fn allocate(
         backend: &dyn Backend,
         spec: &ModelSpec,
@@ -60,6 +60,13 @@ impl Streamed {
                 }
             }
             layers.push(layer);
+        }
+        if places.is_empty() {
+            bail!(
+                InvalidArgument,
+                "the layers of this {} model share their weights, so none can be streamed; leave out stream-layers",
+                spec.family
+            );
         }
         let create = |bytes: &u64| backend.create("a layer's matrix", *bytes, MemoryClass::Weights);
         let buffers = sizes.iter().map(create).collect::<Result<_>>()?;

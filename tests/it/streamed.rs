@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::fixtures::{BLOCKS, examples, trainer};
-use crate::common::{device_test, golden};
+use crate::common::{async_test, device_test, golden};
 use pocketllm::dtype::DType;
 use pocketllm::error::{Code, Error, Result};
 use pocketllm::format::files::ModelDir;
@@ -12,6 +12,7 @@ use pocketllm::format::source::{ByteSource, Scratch};
 use pocketllm::future::LocalFuture;
 use pocketllm::gpu::Backend;
 use pocketllm::model::{Extent, Pooling, Sampling};
+use pocketllm::reference::Host;
 use pocketllm::text::batch::Batch;
 use pocketllm::train::{
     LoraA, Method, RandomModel, Session, Settings, Sizes, Trajectory, dtype, replay, trial,
@@ -276,5 +277,14 @@ device_test! {
             assert_eq!(error.code(), Code::InvalidArgument);
             assert!(error.message().contains("streamed layers are only read"), "{error}");
         }
+    }
+}
+
+async_test! {
+    async fn layers_that_share_their_weights_are_not_streamed() {
+        let described = Session::describe(Host::open().limits(), &golden::dir("albert"), DType::F16).await.unwrap();
+        let error = described.stream_layers(Memory::new()).map(drop).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.message().contains("share their weights"), "{error}");
     }
 }
