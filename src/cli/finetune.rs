@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::context::Context;
@@ -307,7 +308,8 @@ async fn train(
             && due
             && (!run.has_evaluation(trainer.done()) || trainer.is_complete())
         {
-            let report = trainer.evaluate(session, Some(examples), &mut || Ok(())).await?;
+            let report = trainer.evaluate(session, Some(examples), &mut || Ok(())).await;
+            let report = checked(report, trainer, run, &bar)?;
             if !run.has_evaluation(trainer.done()) {
                 run.evaluation(trainer.done(), &report)?;
             }
@@ -319,14 +321,7 @@ async fn train(
             last = Some(report);
         }
         let stepped = trainer.step(session).await;
-        if stepped.as_ref().is_err_and(|error| error.code() == Code::NonFiniteLoss) {
-            run.keep(trainer.trajectory())?;
-            bar.finish_and_clear();
-            if trainer.done() > 0 {
-                note!("{} keeps the record of this run: give a new run another --out", run.path().display());
-            }
-        }
-        let Some(report) = stepped? else { break };
+        let Some(report) = checked(stepped, trainer, run, &bar)? else { break };
         run.step(trainer.trajectory(), report.ms, report.tokens)?;
         if let Some(warning) = diagnosis.observe(&report) {
             bar.suspend(|| note!("step {:>6}: warning: {}", trainer.done(), warning.message));
@@ -343,7 +338,22 @@ async fn train(
     trainer.settle(session).await?;
     run.sync()?;
     bar.finish_and_clear();
+    if let Some(warning) = trainer.warning_at_end(session) {
+        note!("step {:>6}: warning: {}", trainer.done(), warning.message);
+    }
     Ok(last)
+}
+
+/// Removes the steps from the run's files that the trainer has removed, if the run has exploded.
+fn checked<T>(result: Result<T>, trainer: &Trainer, run: &mut RunDir, bar: &ProgressBar) -> Result<T> {
+    if result.as_ref().is_err_and(|error| error.code() == Code::NonFiniteLoss) {
+        run.keep(trainer.trajectory())?;
+        bar.finish_and_clear();
+        if trainer.done() > 0 {
+            note!("{} keeps the record of this run: give a new run another --out", run.path().display());
+        }
+    }
+    result
 }
 
 fn summary(
@@ -361,6 +371,7 @@ fn summary(
             "steps": steps,
             "eval_accuracy": last.and_then(|r| r.accuracy),
             "eval_in_training": shared,
+            "warning": trainer.warning_at_end(session).map(|warning| warning.message),
             "trajectory": args.out.join(run_dir::TRAJECTORY),
             "gpu_bytes": session.model.backend().memory(),
             "plan": plan,

@@ -175,10 +175,12 @@ impl Tuner {
             }
             false => None,
         };
+        trainer.check_end(&mut self.session).await?;
         let kept = match trainer.is_complete() {
             true => keep_best(&mut self.session, trainer, &mut self.best).await?,
             false => None,
         };
+        let warning = self.diagnosis.as_mut().and_then(|diagnosis| diagnosis.observe(&report));
         Ok(Some(Step {
             step: report.step + 1,
             steps: trainer.settings().steps,
@@ -193,7 +195,7 @@ impl Tuner {
             gpu_bytes: self.session.model.backend().memory().total(),
             evaluation,
             kept,
-            warning: self.diagnosis.as_mut().and_then(|diagnosis| diagnosis.observe(&report)),
+            warning: trainer.warning_at_end(&self.session).or(warning),
         }))
     }
 }
