@@ -55,6 +55,24 @@ fn json_lines_and_arrays() {
     assert_eq!((array[0].label.as_str(), array[1].row), ("true", 2));
 }
 
+/// A row without a second text among pairs would be read in another form than the rest.
+#[test]
+fn either_all_rows_are_pairs_or_none_is() {
+    let single = r#"{"text":"a","label":1}"#;
+    let pair = r#"{"text":"b","text_b":"c","label":2}"#;
+    let empty = r#"{"text":"d","text_b":"","label":2}"#;
+    assert_eq!(rows("a.jsonl", &[pair, empty].join("\n")).len(), 2);
+    for text in [[pair, single], [single, pair], [empty, &single.replace('}', r#","text_b":null}"#)]] {
+        let row = if text[1] == pair { 1 } else { 2 };
+        let says =
+            format!("row {row}, field `text_b`: expected a second text, because row {} has one", 3 - row);
+        let message = refused("a.jsonl", &text.join("\n"));
+        assert!(message.contains(&says), "{message}");
+    }
+    let most = inspect("a.jsonl", [pair, single, pair].join("\n").as_bytes(), &Wanted::default()).unwrap();
+    assert_eq!((most.dataset.len(), most.problems[0].row), (2, 2), "the other rows can be used");
+}
+
 #[test]
 fn completions_and_plain_text() {
     let d = read("a.csv", b"prompt,completion\n,x\nq, y \n").unwrap();
