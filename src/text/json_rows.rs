@@ -245,7 +245,11 @@ impl Record for Object<'_> {
             (Some(Value::Bool(b)), "label") => Ok(Some(b.to_string())),
             (Some(other), _) => {
                 let expected = if field == "label" { "a string or a number" } else { "a string" };
-                bail!(DataInvalid, "expected {expected}, found {}", describe(other))
+                let advice = match other {
+                    Value::Number(_) | Value::Bool(_) => ". Put it in quotation marks",
+                    _ => "",
+                };
+                bail!(DataInvalid, "expected {expected}, found {}{advice}", describe(other))
             }
         }
     }
