@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, bail};
 
 /// The suffix of the name of a file that is being written.
 const PARTIAL: &str = ".partial";
@@ -72,7 +72,11 @@ impl Replacement {
     pub(super) fn create(path: &Path) -> Result<Replacement> {
         let failed = |e: io::Error| write_error(path, &e);
         let (target, partial) = match path.metadata() {
-            Ok(found) if found.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
+            Ok(found) if found.is_dir() => bail!(
+                InvalidArgument,
+                "{}: expected the name of a file to write, found a directory",
+                path.display()
+            ),
             Ok(found) if !found.is_file() => (path.to_owned(), None),
             Ok(_) => {
                 let target = path.canonicalize().map_err(failed)?;

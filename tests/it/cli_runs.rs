@@ -101,6 +101,14 @@ fn outputs_do_not_replace_inputs() {
     let own = model.join("model.safetensors");
     let logits = ["logits", "--model", model_path, "--ids", "1,2", "--out", text(&own)];
     assert!(refused(on_cpu(&logits), "invalid-argument").contains("--model"));
+    let other = dir.path().join("model/other.safetensors");
+    for (out, says) in [(&model, "found a directory"), (&other, "in the directory of --model")] {
+        std::fs::write(&other, "").unwrap();
+        let logits = ["logits", "--model", model_path, "--ids", "1,2", "--out", text(out)];
+        let message = refused(on_cpu(&logits), "invalid-argument");
+        assert!(message.contains(says) && !message.contains("reads it"), "{message}");
+        std::fs::remove_file(&other).unwrap();
+    }
     let mut again = on_cpu(&["finetune", "--model", model_path, "--train", &golden::path("bert/train.csv")]);
     again.args(["--template", "{text} [MASK]", "--labels", "great,terrible", "--steps", "1"]);
     again.args(["--adapter", text(&run), "--out", text(&run), "--resume"]);
