@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::context::Context;
 use super::data::{DataArgs, note_shared, note_truncation};
+use super::dtype::DtypeArgs;
 use super::figures;
 use super::memory::{LimitArgs, line};
-use super::method::DtypeArgs;
 use super::model::{self, ModelPath};
 use super::out_dir::{OutDir, RESULTS};
 use super::print::{note, say};
