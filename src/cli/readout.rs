@@ -9,7 +9,7 @@ use serde_json::json;
 use super::context::Context;
 use super::data::{note_shared, note_truncation};
 use super::figures;
-use super::finetune::Args;
+use super::finetune_args::Args;
 use super::memory::line;
 use super::print::{note, say};
 use super::{device, files, model, output, progress, run_dir};
