@@ -1,7 +1,6 @@
 //! `pocketllm finetune --method readout`.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -159,7 +158,7 @@ impl ReadoutDir {
             line[format!("eval_{name}")] = field;
         }
         let log_path = self.path.join(run_dir::LOG);
-        self.log.write_all(format!("{line}\n").as_bytes()).map_err(|e| files::write_error(&log_path, &e))?;
+        files::append(&mut self.log, &log_path, format!("{line}\n").as_bytes())?;
         files::write(&self.path.join(run_dir::TRAJECTORY), header.to_bytes()?)
     }
 }

@@ -161,6 +161,26 @@ fn a_full_disk_is_said() {
     refused(on_cpu(&logits), "storage-full");
 }
 
+/// A system ends a program that writes beyond this limit, unless the program looks first.
+#[cfg(unix)]
+#[test]
+fn a_limit_on_the_size_of_files_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, logits) = (golden::path("bert"), dir.path().join("logits.safetensors"));
+    let ids = ["5"; 120].join(",");
+    for (command, name) in [
+        (on_cpu(&["logits", "--model", &model, "--ids", &ids, "--out", text(&logits)]), "logits.safetensors"),
+        (finetune(&model, &dir.path().join("run"), &["--steps", "400"]), "log.jsonl"),
+    ] {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -f 16; exec \"$0\" \"$@\""]).arg(command.get_program());
+        limited.args(command.get_args());
+        let message = refused(limited, "storage-full");
+        assert!(message.contains(name) && message.contains("ulimit -f"), "{message}");
+    }
+    assert!(!logits.exists());
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let dir = tempfile::tempdir().unwrap();
