@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::context::Context;
-use super::method::DtypeArgs;
+use super::dtype::DtypeArgs;
 use super::model::{self, ModelOrConfig};
 use super::print::{note, say};
 use super::{device, memory};

@@ -79,12 +79,17 @@ fn sentence(label: &LabelFigures, names: &[&str]) -> String {
     format!("{:?}: {} of {} correct{recall}{mistaken}; {precision}.", label.label, label.correct, label.rows)
 }
 
-/// A row that was answered wrongly, with the beginning of its text.
+/// A row that was answered wrongly, with the beginning of each of its texts.
 pub(super) fn wrong(row: &WrongRow) -> String {
-    let line = row.text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let start: String = line.chars().take(100).collect();
-    let more = if start.len() < line.len() { "…" } else { "" };
-    format!("row {}: {:?} was answered as {:?}: {start}{more}", row.row, row.label, row.answered)
+    let beginning = |text: &str| {
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let start: String = line.chars().take(100).collect();
+        let more = if start.len() < line.len() { "…" } else { "" };
+        format!("{start}{more}")
+    };
+    let second = row.text_b.as_deref().map_or(String::new(), |text| format!(" | {}", beginning(text)));
+    let WrongRow { row, text, label, answered, .. } = row;
+    format!("row {row}: {label:?} was answered as {answered:?}: {}{second}", beginning(text))
 }
 
 fn percent(share: f64) -> String {

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, bail};
+use crate::format::source::check_size_limit;
 
 /// The suffix of the name of a file that is being written.
 const PARTIAL: &str = ".partial";
@@ -25,6 +26,17 @@ pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     let mut file = Replacement::create(path)?;
     file.write(bytes.as_ref())?;
     file.commit()
+}
+
+/// Appends bytes to a file that was opened at its end.
+///
+/// # Errors
+/// The errors of [`write_error`] and [`check_size_limit`].
+pub(super) fn append(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |e: io::Error| write_error(path, &e);
+    let length = file.metadata().map_err(failed)?.len();
+    check_size_limit(path.display(), length.saturating_add(bytes.len() as u64))?;
+    file.write_all(bytes).map_err(failed)
 }
 
 /// The error of a failed write: `storage-full` for a full disk, otherwise `invalid-argument`.
@@ -62,6 +74,7 @@ pub(super) struct Replacement {
     /// The temporary file; `None` for a pipe or a device, and after the file has received its final name.
     partial: Option<PathBuf>,
     file: BufWriter<File>,
+    written: u64,
 }
 
 impl Replacement {
@@ -72,7 +85,11 @@ impl Replacement {
     pub(super) fn create(path: &Path) -> Result<Replacement> {
         let failed = |e: io::Error| write_error(path, &e);
         let (target, partial) = match path.metadata() {
-            Ok(found) if found.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
+            Ok(found) if found.is_dir() => bail!(
+                InvalidArgument,
+                "{}: expected the name of a file to write, found a directory",
+                path.display()
+            ),
             Ok(found) if !found.is_file() => (path.to_owned(), None),
             Ok(_) => {
                 let target = path.canonicalize().map_err(failed)?;
@@ -85,7 +102,7 @@ impl Replacement {
             None => File::options().write(true).open(&target),
         };
         let file = BufWriter::new(file.map_err(failed)?);
-        Ok(Replacement { named: path.to_owned(), target, partial, file })
+        Ok(Replacement { named: path.to_owned(), target, partial, file, written: 0 })
     }
 
     /// Appends bytes.
@@ -93,6 +110,10 @@ impl Replacement {
     /// # Errors
     /// The errors of [`write_error`].
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.written += bytes.len() as u64;
+        if self.partial.is_some() {
+            check_size_limit(self.named.display(), self.written)?;
+        }
         self.file.write_all(bytes).map_err(|e| write_error(&self.named, &e))
     }
 

@@ -1,131 +1,23 @@
 //! `pocketllm finetune`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::context::Context;
-use super::data::{DataArgs, note_shared, note_truncation};
 use super::figures;
-use super::memory::{LimitArgs, line};
-use super::method::DtypeArgs;
-use super::model::{self, ModelPath};
-use super::out_dir::{OutDir, RESULTS};
+use super::finetune_args::Args;
+use super::memory::line;
+use super::prepared::Prepared;
 use super::print::{note, say};
 use super::run_dir::{self, RunDir};
-use super::{device, output, progress};
+use super::{device, model, output, progress};
 use crate::clock::Instant;
-use crate::error::{Code, Result, bail};
+use crate::error::{Code, Result};
 use crate::format::files::WEIGHTS_FILE;
 use crate::format::peft;
-use crate::text::rows::Rows;
-use crate::train::{
-    AdapterFile, Diagnosis, EvaluationReport, ExampleEncoder, Examples, Method, Options, Plan,
-    ReadoutTrainer, Session, Settings, Sizes, Trainer, Trajectory, read_adapter, search,
-};
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    #[command(flatten)]
-    pub(super) model: ModelPath,
-    /// Training data: .csv, .tsv or .jsonl with text and label, prompt and completion, or (.jsonl) messages; plain text; or the files of a task
-    #[arg(long)]
-    pub(super) train: PathBuf,
-    /// Held-out data, which is evaluated before the first step and after the last one
-    #[arg(long)]
-    pub(super) eval: Option<PathBuf>,
-    #[command(flatten, next_help_heading = "Data and prompt")]
-    pub(super) data: DataArgs,
-    #[command(flatten, next_help_heading = "Training")]
-    pub(super) options: Options,
-    #[command(flatten, next_help_heading = "Weights, memory and output")]
-    pub(super) dtype: DtypeArgs,
-    /// Continue to train this peft adapter, which sets the method, rank, alpha and targets
-    #[arg(long, conflicts_with = "method")]
-    adapter: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) limit: LimitArgs,
-    /// Also write the fine-tuned model, or the adapter in peft's format
-    #[arg(long)]
-    pub(super) save_model: bool,
-    /// Continue the run in --out
-    #[arg(long)]
-    pub(super) resume: bool,
-    /// The run's directory: trajectory.pocket and log.jsonl
-    #[arg(long)]
-    pub(super) out: PathBuf,
-}
-
-impl Args {
-    /// Claims `--out` before anything is loaded. Returns it with the run that already exists there, if any, which `--resume` continues.
-    ///
-    /// # Errors
-    /// The errors of [`OutDir::claim`]; `invalid-argument` if there is a run and `--resume` is not given, or if held-out rows are
-    /// given in two ways.
-    pub(super) fn claim(&self) -> Result<(OutDir, Option<Trajectory>)> {
-        let mut inputs = vec![self.model.input()];
-        inputs.extend(self.adapter.as_deref().map(|path| ("--adapter", path)));
-        let data = [("--train", Some(&self.train)), ("--eval", self.eval.as_ref())];
-        inputs.extend(
-            data.into_iter()
-                .filter_map(|(flag, path)| Some((flag, path?.as_path())))
-                .filter(|data| data.1.is_file()),
-        );
-        let results = if self.save_model { RESULTS } else { &[] };
-        let out = OutDir::claim(&self.out, &inputs, &[run_dir::FILES, results].concat())?;
-        let existing = RunDir::existing(&self.out)?;
-        // A run without a step, such as one whose loss exploded at once, holds nothing, unless it has a readout or kept the weights before
-        // the first step on purpose.
-        let is_empty = |run: &Trajectory| {
-            run.records.is_empty() && run.header.settings.pooling().is_none() && run.header.kept_of == 0
-        };
-        if !self.resume && existing.as_ref().is_some_and(is_empty) {
-            return self.checked(out, None);
-        }
-        if existing.is_some() && !self.resume {
-            bail!(
-                InvalidArgument,
-                "{}: this directory already has a run; give --resume to continue it, or another --out",
-                self.out.display()
-            );
-        }
-        self.checked(out, existing)
-    }
-
-    /// Checks the flags that do not depend on the data.
-    fn checked(&self, out: OutDir, existing: Option<Trajectory>) -> Result<(OutDir, Option<Trajectory>)> {
-        if self.eval.is_some() && self.data.draw.hold_out > 0 {
-            bail!(
-                InvalidArgument,
-                "--hold-out holds out rows of --train in place of --eval; give only one of the two"
-            );
-        }
-        let held_out = self.eval.is_some() || self.data.draw.hold_out > 0;
-        if self.options.evaluate_every.is_some_and(|steps| steps > 0) && !held_out {
-            bail!(
-                InvalidArgument,
-                "--eval-every: expected held-out data to evaluate on, found neither --eval nor --hold-out"
-            );
-        }
-        self.data.check_draw()?;
-        Ok((out, existing))
-    }
-
-    /// Checks that the disk has space for `records` records with their log lines, and for the model if it is saved.
-    ///
-    /// # Errors
-    /// `storage-full`.
-    pub(super) fn check_space(
-        &self,
-        out: &OutDir,
-        session: &Session,
-        method: &Method,
-        records: u64,
-    ) -> Result<()> {
-        let model = if self.save_model { output::model_bytes(session, method) } else { 0 };
-        out.check_space(model.saturating_add(records.saturating_mul(run_dir::BYTES_OF_STEP)))
-    }
-}
+use crate::train::{Diagnosis, EvaluationReport, Examples, Plan, Session, Trainer, Trajectory};
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.adapter.is_none() {
@@ -138,97 +30,21 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let backend = device::backend(context).await?;
     // All problems with the data are found before the weights are loaded.
     let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;
-    let adapter = match &args.adapter {
-        Some(path) => Some(read_adapter(&session, &model::adapter_dir(path)?).await?),
-        None => None,
-    };
-    let initial = adapter.as_ref().map(AdapterFile::initial).transpose()?.unwrap_or_default();
-    let options = match &adapter {
-        Some(adapter) => args.options.clone().for_adapter(&adapter.method)?,
-        None => args.options.clone(),
-    };
-    let mut settings = options.resolve(session.model.spec(), args.data.prompt.task()?)?;
-    // The command line always evaluates at the end.
-    if settings.evaluate_every == 0 {
-        settings.evaluate_every = settings.steps;
-    }
-    if settings.readout.is_some() {
-        args.data.prompt.refuse_for_steps()?;
-    }
-    if args.save_model {
-        settings.method.adapter().map_or(Ok(()), |adapter| session.check_saved(&adapter))?;
-    }
-    let (data, rest) = args.data.draw(data.read(&session)?)?;
-    let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
-    let shared = note_shared(&data, held_out.as_ref());
-    if args.options.balanced == Some(true) && !matches!(data.rows, Rows::Classified(_) | Rows::Questions(_)) {
-        bail!(InvalidArgument, "--balanced: expected rows with labels in {}, found none", data.name);
-    }
-    // A resumed run keeps its readout.
-    let mut fitter = match (&settings.readout, &existing) {
-        (Some(pooling), None) => {
-            let settings = Settings { method: Method::Readout { pooling: *pooling }, ..settings.clone() };
-            Some(ReadoutTrainer::new(&session, settings, &data, held_out.as_ref())?)
-        }
-        _ => None,
-    };
-    let mut encoder = match (&fitter, &existing) {
-        (Some(fitter), _) => fitter.encoder().clone(),
-        (None, existing) => {
-            let header = existing.as_ref().map(Trajectory::latest_header);
-            args.data.prompt.encoder_of_run(&session, header.as_ref())?
-        }
-    };
-    if args.options.keep_best && held_out.is_none() {
-        bail!(
-            InvalidArgument,
-            "--keep-best: expected held-out data to choose by, found neither --eval nor --hold-out"
-        );
-    }
-    let length = settings.length_for(session.model.spec())?;
-    let examples = encoder.encode(&session, &data, length)?;
-    let held_out = held_out.map(|data| encoder.encode(&session, &data, length)).transpose()?;
-    let notes = examples.notes.iter().chain(held_out.iter().flat_map(|held_out| &held_out.notes));
-    notes.for_each(|note| note!("{note}"));
-    note_truncation(args.options.max_length, length, [Some(&examples), held_out.as_ref()]);
-    let template = args.data.prompt.template(&session)?;
-    let sizes = Sizes::of(&examples, held_out.as_ref(), encoder.score());
-    let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
+    let mut prepared = Prepared::of(args, &session, (data, held_out), existing.as_ref()).await?;
+    let plan = args.limit.check(&session, &prepared.settings, &prepared.sizes(), backend.capacity()).await?;
     device::note_software(backend.as_ref());
     note!("{}", line(context.device, backend.as_ref(), &plan, true));
+    let settings = &prepared.settings;
     let records = u64::from(settings.steps) * u64::from(settings.estimator.probes);
     args.check_space(&out, &session, &settings.method, records)?;
     let mut session = model::load(session, backend).await?;
-    if let Some(fitter) = &mut fitter {
-        while let Some(report) = fitter.next(&mut session, &mut |_| Ok(())).await? {
-            note!("readout after {}", figures::readout(&report));
-        }
-        encoder = fitter.encoder().clone();
-    }
-    if args.options.searches() {
-        settings.learning_rate = match &existing {
-            Some(trajectory) => trajectory.header.settings.learning_rate,
-            None => find_rate(&mut session, &settings, &encoder, &examples).await?,
-        };
-    }
+    prepared.complete(&mut session, args.options.searches(), existing.as_ref()).await?;
+    let Prepared { settings, initial, encoder, examples, held_out, template, shared, .. } = prepared;
     let mut trainer = Trainer::new(&session, settings, encoder, template.as_deref(), examples)?;
     let before = existing.as_ref().map(Trajectory::steps);
-    if existing.is_none() {
-        trainer.begin(&mut session, initial).await?;
-    }
-    if let Some(trajectory) = existing {
-        note!("the run continues after step {} of {}", trajectory.steps(), trainer.settings().steps);
-        if trajectory.torn_bytes > 0 {
-            note!("the last record was cut off after {} bytes: its step is repeated", trajectory.torn_bytes);
-        }
-        let bar = progress::bar(trajectory.steps().into(), progress::REPLAY);
-        trainer
-            .resume(&mut session, trajectory, &mut |step| {
-                bar.set_position(step.into());
-                Ok(())
-            })
-            .await?;
-        bar.finish_and_clear();
+    match existing {
+        Some(trajectory) => resume(&mut session, &mut trainer, trajectory).await?,
+        None => trainer.begin(&mut session, &initial).await?,
     }
     if before.is_none() && !args.resume {
         RunDir::forget_log(out.path())?;
@@ -236,13 +52,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut run = RunDir::open(out.path(), trainer.trajectory())?;
     let mut last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
     if args.options.keep_best
-        && let Some(steps) = run.best_step().filter(|steps| *steps < trainer.done())
+        && let Some(report) = keep_best(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?
     {
-        let of = trainer.done();
-        trainer.keep(&mut session, steps, &mut |_| Ok(())).await?;
-        run.keep(trainer.trajectory())?;
-        last = Some(trainer.evaluate(&mut session, held_out.as_ref(), &mut || Ok(())).await?);
-        note!("kept the weights after step {steps} of {of}, which have the lowest held-out loss");
+        last = Some(report);
     }
     if args.save_model {
         output::write_result(&session, Some(&trainer.trajectory().latest_header()), &args.out).await?;
@@ -250,6 +62,39 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         note_stale(&args.out, before);
     }
     summary(context, args, &session, &trainer, last.as_ref(), (&plan, shared))
+}
+
+/// Continues the run of a trajectory, and says where.
+async fn resume(session: &mut Session, trainer: &mut Trainer, trajectory: Trajectory) -> Result<()> {
+    note!("the run continues after step {} of {}", trajectory.steps(), trainer.settings().steps);
+    if trajectory.torn_bytes > 0 {
+        note!("the last record was cut off after {} bytes: its step is repeated", trajectory.torn_bytes);
+    }
+    let bar = progress::bar(trajectory.steps().into(), progress::REPLAY);
+    trainer
+        .resume(session, trajectory, &mut |step| {
+            bar.set_position(step.into());
+            Ok(())
+        })
+        .await?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Returns to the weights of the lowest held-out loss, and evaluates them. Returns `None` if they are the last ones.
+async fn keep_best(
+    session: &mut Session,
+    trainer: &mut Trainer,
+    held_out: Option<&Examples>,
+    run: &mut RunDir,
+) -> Result<Option<EvaluationReport>> {
+    let of = trainer.done();
+    let Some(steps) = run.best_step().filter(|steps| *steps < of) else { return Ok(None) };
+    trainer.keep(session, steps, &mut |_| Ok(())).await?;
+    run.keep(trainer.trajectory())?;
+    let report = trainer.evaluate(session, held_out, &mut || Ok(())).await?;
+    note!("kept the weights after step {steps} of {of}, which have the lowest held-out loss");
+    Ok(Some(report))
 }
 
 /// Says that a model or an adapter in the directory lacks the steps after step `before`.
@@ -262,28 +107,6 @@ fn note_stale(out: &Path, before: u32) {
             path.display()
         );
     }
-}
-
-/// Searches for a learning rate, and prints the result of each.
-async fn find_rate(
-    session: &mut Session,
-    settings: &Settings,
-    encoder: &ExampleEncoder,
-    examples: &Examples,
-) -> Result<f32> {
-    let bar = progress::bar(0, "trying learning rates {bar:20} {pos}/{len}  {elapsed}");
-    let (rate, trials) = search(session, settings, encoder, examples, &mut |done, all| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-        Ok(())
-    })
-    .await?;
-    bar.finish_and_clear();
-    for trial in &trials {
-        let chosen = if trial.learning_rate == rate { "  <- chosen" } else { "" };
-        note!("learning rate {:e}: loss {:.4}{chosen}", trial.learning_rate, trial.loss);
-    }
-    Ok(rate)
 }
 
 /// Runs steps until the run is complete. Returns the last evaluation.
@@ -307,7 +130,8 @@ async fn train(
             && due
             && (!run.has_evaluation(trainer.done()) || trainer.is_complete())
         {
-            let report = trainer.evaluate(session, Some(examples), &mut || Ok(())).await?;
+            let report = trainer.evaluate(session, Some(examples), &mut || Ok(())).await;
+            let report = checked(report, trainer, run, &bar)?;
             if !run.has_evaluation(trainer.done()) {
                 run.evaluation(trainer.done(), &report)?;
             }
@@ -319,14 +143,7 @@ async fn train(
             last = Some(report);
         }
         let stepped = trainer.step(session).await;
-        if stepped.as_ref().is_err_and(|error| error.code() == Code::NonFiniteLoss) {
-            run.keep(trainer.trajectory())?;
-            bar.finish_and_clear();
-            if trainer.done() > 0 {
-                note!("{} keeps the record of this run: give a new run another --out", run.path().display());
-            }
-        }
-        let Some(report) = stepped? else { break };
+        let Some(report) = checked(stepped, trainer, run, &bar)? else { break };
         run.step(trainer.trajectory(), report.ms, report.tokens)?;
         if let Some(warning) = diagnosis.observe(&report) {
             bar.suspend(|| note!("step {:>6}: warning: {}", trainer.done(), warning.message));
@@ -343,7 +160,22 @@ async fn train(
     trainer.settle(session).await?;
     run.sync()?;
     bar.finish_and_clear();
+    if let Some(warning) = trainer.warning_at_end(session) {
+        note!("step {:>6}: warning: {}", trainer.done(), warning.message);
+    }
     Ok(last)
+}
+
+/// Removes the steps from the run's files that the trainer has removed, if the run has exploded.
+fn checked<T>(result: Result<T>, trainer: &Trainer, run: &mut RunDir, bar: &ProgressBar) -> Result<T> {
+    if result.as_ref().is_err_and(|error| error.code() == Code::NonFiniteLoss) {
+        run.keep(trainer.trajectory())?;
+        bar.finish_and_clear();
+        if trainer.done() > 0 {
+            note!("{} keeps the record of this run: give a new run another --out", run.path().display());
+        }
+    }
+    result
 }
 
 fn summary(
@@ -361,6 +193,7 @@ fn summary(
             "steps": steps,
             "eval_accuracy": last.and_then(|r| r.accuracy),
             "eval_in_training": shared,
+            "warning": trainer.warning_at_end(session).map(|warning| warning.message),
             "trajectory": args.out.join(run_dir::TRAJECTORY),
             "gpu_bytes": session.model.backend().memory(),
             "plan": plan,

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::model::TunedModel;
 use super::print::{self, note, say};
 use crate::error::Result;
-use crate::train::WriteOptions;
+use crate::train::{End, WriteOptions};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -50,9 +50,21 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         })
         .await?;
     if context.json {
-        say!("{}", json!({ "text": written.text, "ids": written.ids, "prompt_ids": prompt }))?;
+        say!(
+            "{}",
+            json!({ "text": written.text, "ids": written.ids, "prompt_ids": prompt, "end": written.end })
+        )?;
     } else {
         say!("")?;
+    }
+    if written.end == Some(End::Context) {
+        note!(
+            "the text ends after {} of {} tokens, because with the {} tokens of the prompt it fills the model's context of {} tokens",
+            written.ids.len(),
+            args.max_tokens,
+            prompt.len(),
+            session.model.max_length()
+        );
     }
     Ok(())
 }

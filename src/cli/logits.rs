@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::context::Context;
-use super::method::DtypeArgs;
+use super::dtype::DtypeArgs;
 use super::model::{self, ModelPath};
 use super::print::say;
 use super::{files, out_dir};

@@ -7,18 +7,20 @@ mod classify;
 mod context;
 mod data;
 mod device;
+mod dtype;
 mod evaluate;
 mod figures;
 mod files;
 mod finetune;
+mod finetune_args;
 mod generate;
 mod logits;
 mod memory;
-mod method;
 mod model;
 mod out_dir;
 mod output;
 mod plan;
+mod prepared;
 mod print;
 mod progress;
 mod readout;
@@ -69,7 +71,7 @@ enum Command {
     ///
     /// A run whose loss explodes is stopped with exit status 1 and the code non-finite-loss. Its record is kept up to the last good
     /// step, and the message names the setting at fault, with a value to try. COMMAND-LINE.md has the rule.
-    Finetune(Box<finetune::Args>),
+    Finetune(Box<finetune_args::Args>),
     /// Recompute the fine-tuned weights from the base model and a trajectory
     Replay(replay::Args),
     /// Measure loss and accuracy on a data file, along with the baseline and the results of each label

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use clap::Args;
 
 use super::context::Context;
-use super::method::DtypeArgs;
+use super::dtype::DtypeArgs;
 use super::out_dir::Input;
 use super::{device, files, progress, tiles, trajectory};
 use crate::dtype::DType;

@@ -184,17 +184,21 @@ fn refuse_inputs(out: &Path, inputs: &[Input<'_>], written: &[&str]) -> Result<(
 /// # Errors
 /// `invalid-argument` naming both.
 pub(super) fn refuse_input_file(out: &Path, inputs: &[Input<'_>]) -> Result<()> {
+    // A directory is not replaced: writing it fails with the reason.
+    if out.is_dir() {
+        return Ok(());
+    }
     let Ok(file) = Handle::from_path(out) else { return Ok(()) };
     for (flag, input) in inputs {
         let entries = std::fs::read_dir(input).into_iter().flatten().flatten().map(|entry| entry.path());
         for path in entries.chain([input.to_path_buf()]) {
             if Handle::from_path(&path).is_ok_and(|input| input == file) {
-                bail!(
-                    InvalidArgument,
-                    "--out: {} would be replaced, but {flag} reads it as {}. Give another --out",
-                    out.display(),
-                    path.display()
-                );
+                let (out, path) = (out.display(), path.display());
+                let why = match input.is_dir() {
+                    true => format!("but it is the file {path} in the directory of {flag}"),
+                    false => format!("but {flag} reads it as {path}"),
+                };
+                bail!(InvalidArgument, "--out: {out} would be replaced, {why}. Give another --out");
             }
         }
     }

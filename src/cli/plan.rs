@@ -2,8 +2,8 @@
 
 use super::context::Context;
 use super::device;
+use super::dtype::DtypeArgs;
 use super::memory::LimitArgs;
-use super::method::DtypeArgs;
 use super::model::{self, ModelOrConfig};
 use super::print::say;
 use crate::error::{Result, bail};

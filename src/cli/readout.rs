@@ -1,7 +1,6 @@
 //! `pocketllm finetune --method readout`.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -9,7 +8,7 @@ use serde_json::json;
 use super::context::Context;
 use super::data::{note_shared, note_truncation};
 use super::figures;
-use super::finetune::Args;
+use super::finetune_args::Args;
 use super::memory::line;
 use super::print::{note, say};
 use super::{device, files, model, output, progress, run_dir};
@@ -159,7 +158,7 @@ impl ReadoutDir {
             line[format!("eval_{name}")] = field;
         }
         let log_path = self.path.join(run_dir::LOG);
-        self.log.write_all(format!("{line}\n").as_bytes()).map_err(|e| files::write_error(&log_path, &e))?;
+        files::append(&mut self.log, &log_path, format!("{line}\n").as_bytes())?;
         files::write(&self.path.join(run_dir::TRAJECTORY), header.to_bytes()?)
     }
 }

@@ -1,7 +1,7 @@
 //! A run's directory: `trajectory.pocket` and `log.jsonl`, which remain valid if the process is killed at any moment.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ impl RunDir {
         let bytes = run.bytes_from(run.steps().saturating_sub(1));
         let probes = run.records.rchunks(run.header.settings.estimator.probes.max(1) as usize).next();
         let probes = probes.unwrap_or_default();
-        self.trajectory.write_all(&bytes).map_err(|e| write_error(&self.trajectory_path, &e))?;
+        files::append(&mut self.trajectory, &self.trajectory_path, &bytes)?;
         self.line(&step_line(probes, json!((ms * 1e3).round() / 1e3), json!(tokens)))
     }
 
@@ -161,7 +161,7 @@ impl RunDir {
     }
 
     fn line(&mut self, value: &Value) -> Result<()> {
-        self.log.write_all(format!("{value}\n").as_bytes()).map_err(|e| write_error(&self.log_path, &e))
+        files::append(&mut self.log, &self.log_path, format!("{value}\n").as_bytes())
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 
 use super::checkpoint::{Checkpoint, Parsed};
-use super::files::{ModelDir, PICKLE_INDEX_FILE, check_file_name};
+use super::files::{ModelDir, PICKLE_INDEX_FILE, check_path};
 use super::source::{ByteSource, read_whole, refuse_cut_json, refuse_stand_in};
 use super::{pickle, safetensors};
 use crate::error::{Result, bail};
@@ -31,20 +31,29 @@ impl Index {
             Ok(index) => index,
             Err(error) => bail!(FileCorrupt, "{name}: {error}"),
         };
-        if let Some(file) = index.weight_map.values().find(|file| check_file_name(name, file).is_err()) {
-            bail!(FileCorrupt, "{name}: expected plain file names, found {file:?}");
+        if let Some(file) = index.weight_map.values().find(|file| check_path(name, file).is_err()) {
+            bail!(FileCorrupt, "{name}: expected names of files in its directory or below, found {file:?}");
         }
         Ok(index)
     }
 }
 
-/// The files that an index of split weights names, each once.
+/// The files that an index of split weights names, each once. Browsers store the files of a model in one folder.
 ///
 /// # Errors
-/// `file-corrupt` if the index cannot be parsed, or if a name could lead outside its directory.
+/// `file-corrupt` if the index cannot be parsed, or if a name could lead outside its directory; `model-unsupported` if a file is in
+/// a folder below it.
 pub fn shards(name: &str, index: &[u8]) -> Result<BTreeSet<String>> {
     let index = Index::parse(name, index)?;
-    Ok(index.weight_map.into_values().collect())
+    let files: BTreeSet<String> = index.weight_map.into_values().collect();
+    if let Some(file) = files.iter().find(|file| file.contains('/')) {
+        bail!(
+            ModelUnsupported,
+            "{name}: expected files in its own folder, found {file:?}. In a browser, a model's files must be in one folder; the command line \
+             also reads folders below it"
+        );
+    }
+    Ok(files)
 }
 
 /// Opens the files in `dir` that `index` names, and parses their headers. Every tensor is read from the file that the index gives

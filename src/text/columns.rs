@@ -172,6 +172,24 @@ impl Table {
         }
     }
 
+    /// The table without the rows that lack a second text, if other rows have one. Their absence is a problem of these rows: as single
+    /// texts they would have another form than the rest.
+    pub(crate) fn without_half_pairs(mut self) -> Table {
+        let Rows::Classified(rows) = &mut self.rows else { return self };
+        let Some(whole) = rows.iter().find(|row| row.text_b.is_some()).map(|row| row.row) else {
+            return self;
+        };
+        self.problems.extend(rows.extract_if(.., |row| row.text_b.is_none()).map(|Classified { row, .. }| Problem {
+            row,
+            message: format!(
+                "row {row}, field `text_b`: expected a second text, because row {whole} has one, found none. Write an empty text if the row has \
+                 none"
+            ),
+        }));
+        self.problems.sort_by_key(|problem| problem.row);
+        self
+    }
+
     fn fill(&mut self, row: usize, record: &dyn Record) -> Result<()> {
         let columns = &self.columns;
         let get = |field: &str| record.text(columns.name(field), field).map_err(|e| in_field(field, &e));

@@ -291,6 +291,7 @@ fn tabular(
     encoding: Encoding,
     layout: Option<Layout>,
 ) -> Result<Reading> {
+    let table = table.without_half_pairs();
     let dataset = Dataset { name: name.to_owned(), rows: table.rows, task: None };
     if dataset.is_empty() {
         return Err(match table.problems.first() {

@@ -67,6 +67,9 @@ pub struct WrongRow {
     pub row: usize,
     /// Its text; the first one of a pair.
     pub text: String,
+    /// The second text of a pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_b: Option<String>,
     /// Its label.
     pub label: String,
     /// The label that the model gave it.
@@ -151,13 +154,13 @@ impl Figures {
             |at: u32| self.per_label.get(at as usize).map_or("", |label| label.label.as_str()).to_owned();
         let wrong = self.answers.iter().enumerate().filter(|(_, answer)| answer.expected != answer.answered);
         let described = wrong.filter_map(|(at, answer)| {
-            let (row, text) = match rows {
-                Rows::Classified(rows) => rows.get(at).map(|row| (row.row, &row.text)),
-                Rows::Questions(rows) => rows.get(at).map(|row| (row.row, &row.prompt)),
+            let (row, text, text_b) = match rows {
+                Rows::Classified(rows) => rows.get(at).map(|row| (row.row, &row.text, &row.text_b)),
+                Rows::Questions(rows) => rows.get(at).map(|row| (row.row, &row.prompt, &None)),
                 Rows::Completion(_) | Rows::Chat(_) | Rows::Plain(_) => None,
             }?;
             let (label, answered) = (name(answer.expected), name(answer.answered));
-            Some(WrongRow { row, text: text.clone(), label, answered })
+            Some(WrongRow { row, text: text.clone(), text_b: text_b.clone(), label, answered })
         });
         described.collect()
     }
@@ -335,15 +338,21 @@ mod tests {
 
     #[test]
     fn wrong_rows_are_listed_with_their_texts() {
-        let data =
-            crate::text::dataset::read("x.csv", "text,label\n좋아요,a\n\nno,b\nja,b\n".as_bytes()).unwrap();
+        let read = |text: &str| crate::text::dataset::read("x.csv", text.as_bytes()).unwrap();
+        let data = read("text,label\n좋아요,a\n\nno,b\nja,b\n");
         let found = figures(&["a", "b"], &[0, 1, 1], &[1, 0, 1]);
         let wrong = |row, text: &str, label: &str, answered: &str| WrongRow {
             row,
             text: text.to_owned(),
+            text_b: None,
             label: label.to_owned(),
             answered: answered.to_owned(),
         };
         assert_eq!(found.wrong(&data.rows), [wrong(2, "좋아요", "a", "b"), wrong(4, "no", "b", "a")]);
+        let pairs = read("text,text_b,label\n좋아요,ja,a\nno,,b\n");
+        let second = |text_b: &str| Some(text_b.to_owned());
+        let first = WrongRow { text_b: second("ja"), ..wrong(2, "좋아요", "a", "b") };
+        let expected = [first, WrongRow { text_b: second(""), ..wrong(3, "no", "b", "a") }];
+        assert_eq!(figures(&["a", "b"], &[0, 1], &[1, 0]).wrong(&pairs.rows), expected);
     }
 }

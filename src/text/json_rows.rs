@@ -1,6 +1,5 @@
 //! Reads rows from JSON: one object per line (JSONL), one array of objects, or objects that span several lines.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -12,13 +11,14 @@ use crate::error::{Result, bail, err};
 use crate::text::chat::{Conversation, parse};
 use crate::text::columns::{Columns, Kind, Record, Table};
 use crate::text::delimited::Grid;
+use crate::text::python_json::without_special_numbers;
 
 /// A row with its number. The row is the source text of a JSON value.
 type Numbered<'t> = (usize, Result<&'t RawValue>);
 
 /// Reads the rows of a file. `chosen` are the keys, if they are known beforehand.
 pub(crate) fn read(name: &str, text: &str, chosen: Option<&Columns>) -> Result<Table> {
-    let text = standard(text);
+    let text = without_special_numbers(text, |_| "null");
     let values = values(name, &text)?;
     let wrapped = wrapped(&values);
     collect(name, chosen, wrapped.unwrap_or(values))
@@ -26,37 +26,10 @@ pub(crate) fn read(name: &str, text: &str, chosen: Option<&Columns>) -> Result<T
 
 /// Whether the first row of a file has known fields.
 pub(crate) fn is_known(text: &str) -> bool {
-    let text = standard(text);
+    let text = without_special_numbers(text, |_| "null");
     let first = values("", &text).ok().and_then(|values| values.into_iter().next());
     let object = first.and_then(|(_, value)| value.and_then(Object::parse).ok());
     object.is_some_and(|object| Columns::of("", object.fields.keys().map(String::as_str)).is_ok())
-}
-
-/// The text with `null` in place of the numbers that Python's `json` writes although JSON does not have them: NaN, Infinity and
-/// -Infinity.
-fn standard(text: &str) -> Cow<'_, str> {
-    const NUMBERS: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
-    if NUMBERS.iter().all(|number| !text.contains(number)) {
-        return Cow::Borrowed(text);
-    }
-    let mut standard = String::with_capacity(text.len() + 16);
-    let (mut rest, mut in_string) = (text, false);
-    while let Some(next) = rest.chars().next() {
-        let number = NUMBERS.iter().find(|number| !in_string && rest.starts_with(**number));
-        let (written, read) = match (number, next) {
-            (Some(number), _) => ("null", number.len()),
-            // The next character is escaped.
-            (None, '\\') if in_string => {
-                let escaped = rest[1..].chars().next().map_or(0, char::len_utf8);
-                (&rest[..1 + escaped], 1 + escaped)
-            }
-            (None, next) => (&rest[..next.len_utf8()], next.len_utf8()),
-        };
-        in_string ^= next == '"';
-        standard.push_str(written);
-        rest = &rest[read..];
-    }
-    Cow::Owned(standard)
 }
 
 /// The values of a file: the items of an array, or one value on each line. If the first value spans several lines, the others may too.
@@ -156,7 +129,7 @@ fn collect(name: &str, chosen: Option<&Columns>, values: Vec<Numbered<'_>>) -> R
 
 /// The keys of the first object, and the values of all objects, in that order, as text. Values that are not strings are written as JSON.
 pub(crate) fn grid(text: &str) -> Option<(Vec<String>, Grid)> {
-    let text = standard(text);
+    let text = without_special_numbers(text, |_| "null");
     let values = values("", &text).ok()?;
     let values = wrapped(&values).unwrap_or(values);
     let objects: Vec<(usize, Object<'_>)> = values
@@ -245,7 +218,11 @@ impl Record for Object<'_> {
             (Some(Value::Bool(b)), "label") => Ok(Some(b.to_string())),
             (Some(other), _) => {
                 let expected = if field == "label" { "a string or a number" } else { "a string" };
-                bail!(DataInvalid, "expected {expected}, found {}", describe(other))
+                let advice = match other {
+                    Value::Number(_) | Value::Bool(_) => ". Put it in quotation marks",
+                    _ => "",
+                };
+                bail!(DataInvalid, "expected {expected}, found {}{advice}", describe(other))
             }
         }
     }

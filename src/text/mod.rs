@@ -28,6 +28,7 @@ mod guess;
 mod json_rows;
 pub mod layout;
 pub mod metrics;
+pub(crate) mod python_json;
 pub mod rows;
 mod shape;
 mod sniff;

@@ -16,7 +16,7 @@ pub struct Draw {
     /// Number of rows to draw from each class, or from all rows if they have no classes; 0 takes every row
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, default_value_t = 0))]
     pub shots: u32,
-    /// Number of rows to hold out for evaluation, from those that are not drawn. No row with the text of a held-out row is trained on
+    /// Number of rows to hold out for evaluation, from those that are not drawn. Copies of a held-out row are not trained on. A copy has the same texts; its label may differ
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, default_value_t = 0))]
     pub hold_out: u32,
     /// Seed of the draw

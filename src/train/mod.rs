@@ -82,4 +82,4 @@ pub use trainer::Trainer;
 pub use trajectory::Trajectory;
 pub use trial::{random_examples, trial};
 pub use words::WordReadout;
-pub use writing::{WriteOptions, Writing, Written};
+pub use writing::{End, WriteOptions, Writing, Written};

@@ -1,5 +1,6 @@
 //! The training loop: a sequence of MeZO steps, resumable after each of them.
 
+use super::diagnosis::{Trouble, Warning};
 use super::encoder::{ExampleEncoder, Examples};
 use super::evaluation::{EvaluationReport, extent};
 use super::header::{Header, hex};
@@ -14,7 +15,8 @@ use super::trajectory::Trajectory;
 use super::updater::Updater;
 use super::watch::Watch;
 use crate::clock::Instant;
-use crate::error::{Error, Result, bail, err};
+use crate::error::{Code, Error, Result, bail, err};
+use crate::kernel::step::Branch;
 use crate::model::Pooling;
 use crate::names::Named;
 use crate::text::batch::Batch;
@@ -36,6 +38,8 @@ pub struct Trainer {
     pub(super) watch: Watch,
     /// Why the run was stopped before its last step.
     stopped: Option<Error>,
+    /// The loss after the last step, once it has been measured.
+    last_loss: Option<f32>,
 }
 
 impl Trainer {
@@ -88,8 +92,8 @@ impl Trainer {
         let order = settings.order(examples.examples.iter().map(Example::label));
         let trajectory = Trajectory { header, records: Vec::new(), refits: Vec::new(), torn_bytes: 0 };
         let watch = Watch::new(spec, &settings, &encoder);
-        let (updater, stopped) = (None, None);
-        Ok(Trainer { settings, encoder, examples, order, trajectory, updater, watch, stopped })
+        let (updater, stopped, last_loss) = (None, None, None);
+        Ok(Trainer { settings, encoder, examples, order, trajectory, updater, watch, stopped, last_loss })
     }
 
     /// Sets up the session for the run's first step: what is trained, and the adapter if there is one. The adapter starts from
@@ -156,7 +160,8 @@ impl Trainer {
         self.trajectory.header.kept_of > 0
     }
 
-    /// Runs one step. Returns `None` if the run is complete. The weights lag one step behind: see [`Trainer::settle`].
+    /// Runs one step. Returns `None` if the run is complete, after [`Trainer::check_end`]. The weights lag one step behind: see
+    /// [`Trainer::settle`].
     ///
     /// # Errors
     /// `non-finite-loss` with advice if the run has exploded ([`super::watch`]). The run has then ended: its records end at the
@@ -164,6 +169,7 @@ impl Trainer {
     pub async fn step(&mut self, session: &mut Session) -> Result<Option<StepReport>> {
         let step = self.done();
         if self.is_complete() {
+            self.check_end(session).await?;
             return Ok(None);
         }
         if self.updater.is_none() {
@@ -173,7 +179,8 @@ impl Trainer {
             return Err(error.clone());
         }
         let start = Instant::now();
-        let (losses, tokens) = self.measure(session, step).await?;
+        let branches = self.settings.estimator.branch_list(self.settings.seed, step);
+        let (losses, tokens) = self.measure(session, step, &branches).await?;
         let (settings, estimator) = (&self.settings, &self.settings.estimator);
         let learning_rate = settings.schedule.rate(settings.learning_rate, step, settings.steps);
         let probes = estimator.estimate(&losses, settings.epsilon);
@@ -203,20 +210,25 @@ impl Trainer {
         Ok(Some(StepReport { step, probes, learning_rate, reference, ms: start.elapsed_ms(), tokens }))
     }
 
-    /// Computes the losses of a step's branches with the pending updates applied. Also returns the number of tokens in the batch.
-    async fn measure(&mut self, session: &mut Session, step: u32) -> Result<(Vec<f32>, usize)> {
+    /// Computes the losses of branches on a step's batch, with the pending updates applied. Also returns the number of tokens in
+    /// the batch.
+    async fn measure(
+        &mut self,
+        session: &mut Session,
+        step: u32,
+        branches: &[Branch],
+    ) -> Result<(Vec<f32>, usize)> {
         let Some(updater) = &mut self.updater else { return Ok((Vec::new(), 0)) };
         let (settings, estimator) = (&self.settings, &self.settings.estimator);
         let chosen = self.order.batch(step, settings.batch_size as usize);
         updater.enter(session, step).await?;
         updater.write(session)?;
-        let branches = estimator.branch_list(settings.seed, step);
         let mut sums = vec![0.0; branches.len()];
         let (mut weights, mut tokens) = (0.0, 0);
         for chosen in chosen.chunks(settings.at_once() as usize) {
             let batch = Batch::pack(&chosen.iter().map(|i| &self.examples.examples[*i]).collect::<Vec<_>>());
             let distribution = estimator.distribution;
-            let added = update::step(updater.pending(), &branches, settings.epsilon, distribution);
+            let added = update::step(updater.pending(), branches, settings.epsilon, distribution);
             let (score, count) = (self.encoder.score(), branches.len() as u32);
             let (model, ws) = session.prepare(extent(&batch, count, score))?;
             let predicted = settings.objective != Objective::Loss;
@@ -249,9 +261,40 @@ impl Trainer {
         Err(error)
     }
 
+    /// Measures the loss after the last step, which no later step measures, on the batch of that step. Does nothing if the run is
+    /// not complete, if this was done before, or if the run has returned to the weights of an earlier step.
+    ///
+    /// # Errors
+    /// `non-finite-loss`, as from [`Trainer::step`], if the last step has made the run explode; errors from the backend.
+    pub async fn check_end(&mut self, session: &mut Session) -> Result<()> {
+        if self.is_complete() && !self.is_kept() && self.last_loss.is_none() {
+            self.check_weights(session).await?;
+        }
+        Ok(())
+    }
+
+    /// Measures the loss of the current weights on the batch of the last completed step, and stops the run if it has exploded.
+    async fn check_weights(&mut self, session: &mut Session) -> Result<()> {
+        let (Some(step), true) = (self.done().checked_sub(1), self.updater.is_some()) else { return Ok(()) };
+        let (losses, _) = self.measure(session, step, &[Branch::PLAIN]).await?;
+        if let Some(good) = self.watch.observe(step + 1, losses.iter().copied()) {
+            return Err(self.stop(session, good, &losses));
+        }
+        self.last_loss = losses.first().copied();
+        Ok(())
+    }
+
+    /// The warning for a complete run whose loss after the last step is far above the loss before the first one.
+    pub fn warning_at_end(&self, session: &Session) -> Option<Warning> {
+        let loss = self.last_loss.filter(|loss| self.watch.is_bad(*loss))?;
+        let message = self.watch.end(&self.settings, self.preset(session), loss);
+        Some(Warning { trouble: Trouble::Rising, message })
+    }
+
     /// Ends a run that has exploded and truncates its records to the first `good` steps.
     fn stop(&mut self, session: &Session, good: u32, losses: &[f32]) -> Error {
-        let step = self.done() + 1;
+        // The loss after the last step is not that of a step.
+        let step = (self.done() + 1).min(self.settings.steps);
         self.trajectory.truncate(good);
         self.updater = None;
         let error = self.watch.explosion(&self.settings, self.preset(session), (step, good), losses);
@@ -289,7 +332,7 @@ impl Trainer {
     /// Evaluates the weights after the completed steps on held-out examples, or on the training examples if there are none.
     ///
     /// # Errors
-    /// Errors from the backend and from `keep_going`.
+    /// `non-finite-loss`, also as from [`Trainer::step`] if the run has exploded; errors from the backend and from `keep_going`.
     pub async fn evaluate(
         &mut self,
         session: &mut Session,
@@ -297,7 +340,14 @@ impl Trainer {
         keep_going: &mut dyn FnMut() -> Result<()>,
     ) -> Result<EvaluationReport> {
         self.settle(session).await?;
-        session.evaluate(&self.encoder, held_out.unwrap_or(&self.examples), keep_going).await
+        match session.evaluate(&self.encoder, held_out.unwrap_or(&self.examples), keep_going).await {
+            // If the run has exploded, the record must not end with these weights. Otherwise only the evaluated texts are at fault.
+            Err(error) if error.code() == Code::NonFiniteLoss => {
+                self.check_weights(session).await?;
+                Err(error.at(format_args!("evaluation after step {}", self.done())))
+            }
+            report => report,
+        }
     }
 }
 

@@ -12,7 +12,7 @@
 //! A model that always gives the same answer has a loss of 0 on a batch where that answer is right. So after a step above [`FAR`]
 //! times B, single good steps do not count: only [`RECOVERY`] good steps in a row end a series of bad ones.
 //!
-//! A step measures the weights that the previous step produced. So the record of an exploded run is kept up to the step before the
+//! A step measures the weights that the previous step produced, and the loss after the last step is measured when the run ends. So the record of an exploded run is kept up to the step before the
 //! last good one: it yields the last weights whose loss was seen to be good.
 
 use super::encoder::ExampleEncoder;
@@ -143,17 +143,27 @@ impl Watch {
         (step, good): (u32, u32),
         losses: &[f32],
     ) -> Error {
-        let rate = settings.learning_rate;
         let kept = match good {
             0 => "No step is kept, because the loss was not good after any of them".to_owned(),
             good => {
                 format!("The record is kept up to step {good}, the last one after which the loss was good")
             }
         };
-        err!(
-            NonFiniteLoss,
-            "step {step}: the loss is {}, and was {:.4} before the first step: the learning rate {} is too large. Start a new run with a \
-             learning rate of {}. {kept}",
+        err!(NonFiniteLoss, "step {step}: {}. {kept}", self.grown("is", settings, preset, losses))
+    }
+
+    /// The warning of a run that is complete, but whose loss after the last step is far above the loss before the first one.
+    pub(super) fn end(&self, settings: &Settings, preset: Preset, loss: f32) -> String {
+        let grown = self.grown("after the last step is", settings, preset, &[loss]);
+        format!("the run has not learned, because {grown}")
+    }
+
+    /// What has grown, why, and what to do.
+    fn grown(&self, is: &str, settings: &Settings, preset: Preset, losses: &[f32]) -> String {
+        let rate = settings.learning_rate;
+        format!(
+            "the loss {is} {}, and was {:.4} before the first step: the learning rate {} is too large. Start a new run with a \
+             learning rate of {}",
             shown(losses),
             self.untrained.unwrap_or(self.uniform),
             number(rate),

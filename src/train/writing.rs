@@ -33,8 +33,22 @@ pub struct Writing {
     /// The tokens that end the text.
     ends: BTreeSet<u32>,
     ids: Vec<u32>,
+    /// Why the text has ended, once it has.
+    end: Option<End>,
     /// Converts the ids to text; `None` once the text has ended.
     text: Option<Detokenizer<Rc<Tokenizer>>>,
+}
+
+/// Why a generated text has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// The model wrote a token that ends a text.
+    EndToken,
+    /// The text has the maximum number of tokens.
+    MaxTokens,
+    /// The prompt and the text fill the model's context.
+    Context,
 }
 
 /// A generated text.
@@ -44,6 +58,8 @@ pub struct Written {
     pub text: String,
     /// The tokens.
     pub ids: Vec<u32>,
+    /// Why it has ended; `None` if the caller has ended it.
+    pub end: Option<End>,
 }
 
 impl Session {
@@ -73,6 +89,7 @@ impl Session {
             options,
             ends,
             ids: Vec::new(),
+            end: None,
             text: Some(Detokenizer::new(tokenizer, true)),
         })
     }
@@ -96,7 +113,7 @@ impl Session {
                 break;
             }
         }
-        Ok(Written { text, ids: writing.ids })
+        Ok(Written { text, ids: writing.ids, end: writing.end })
     }
 }
 
@@ -113,7 +130,17 @@ impl Writing {
                 true => self.generation.next(&session.model, sampling_key(self.options.seed, index)).await?,
                 false => None,
             };
-            let Some(id) = next.filter(|id| !self.ends.contains(id)) else { break };
+            let id = match next {
+                Some(id) if !self.ends.contains(&id) => id,
+                next => {
+                    self.end = Some(match next {
+                        Some(_) => End::EndToken,
+                        None if index < self.options.max_tokens => End::Context,
+                        None => End::MaxTokens,
+                    });
+                    break;
+                }
+            };
             self.ids.push(id);
             if let Some(piece) = self.text.as_mut().map(|text| text.push(id)).transpose()?.flatten() {
                 return Ok(Some(piece));

@@ -218,12 +218,6 @@ impl Tuner {
         self.replay(trajectory, Some(&on_progress), &cancel).await.map_err(js_error)?;
         to_js(&restored).map_err(js_error)
     }
-
-    /// Bytes of WebAssembly memory.
-    #[wasm_bindgen(js_name = wasmMemory)]
-    pub fn wasm_memory() -> f64 {
-        wasm_bytes() as f64
-    }
 }
 
 impl Tuner {

@@ -11,9 +11,30 @@ use crate::error::{Code, Result, bail, err};
 use crate::names::Named;
 use crate::text::rows::Dataset;
 use crate::train::{
-    Best, Diagnosis, Method, Options, ReadoutTrainer, Session, Settings, Sizes, Trainer, Trajectory,
-    dtype_name, search,
+    Best, Diagnosis, ExampleEncoder, Examples, Method, Options, ReadoutTrainer, Session, Settings, Sizes,
+    Trainer, Trajectory, Trial, dtype_name, search,
 };
+
+/// What a training begins with, before the model is changed.
+struct Prepared {
+    given: Options,
+    prompting: Prompting,
+    settings: Settings,
+    /// The initial values of the adapter that is trained further; empty if there is none.
+    initial: Vec<f32>,
+    /// Fits the readout that precedes the steps, if the training has one.
+    fitter: Option<ReadoutTrainer>,
+    encoder: ExampleEncoder,
+    examples: Examples,
+    held_out: Option<Examples>,
+    /// Maximum tokens of an example.
+    length: u32,
+}
+
+/// Whether a restored run can continue. A run of method readout has no steps to continue.
+fn goes_on(trajectory: &Trajectory) -> bool {
+    !trajectory.header.settings.method.is_readout()
+}
 
 impl Tuner {
     pub(super) async fn start(
@@ -27,10 +48,47 @@ impl Tuner {
         if let Some(dtype) = options::text(config, "dtype").filter(|dtype| dtype != here) {
             bail!(InvalidArgument, "dtype: expected {here}, as the model is loaded, found {dtype}");
         }
-        let mut given: Options = options::parse(config.clone(), "training options")?;
+        let given: Options = options::parse(config.clone(), "training options")?;
         if given.is_readout() {
             return self.start_readout(config, &given).await;
         }
+        let mut prepared = self.prepare(config, given).await?;
+        let restored_before = matches!(&self.state, State::Restored(trajectory) if goes_on(trajectory));
+        if let Some(fitter) = prepared.fitter.take().filter(|_| !restored_before) {
+            self.reset().await?;
+            prepared.encoder = self.fit_first(fitter, on_progress, cancel).await?;
+        }
+        let trials = match prepared.given.searches() && !restored_before {
+            true => self.search_rate(&mut prepared, on_progress, cancel).await?,
+            false => Vec::new(),
+        };
+        let Prepared { given, prompting, settings, initial, encoder, examples, held_out, length, .. } =
+            prepared;
+        let of_held_out = held_out.iter().flat_map(|held_out| &held_out.notes);
+        let notes = examples.notes.iter().chain(of_held_out).cloned().collect();
+        let (steps, count, learning_rate) = (settings.steps, examples.examples.len(), settings.learning_rate);
+        let diagnosis = Diagnosis::new(steps, learning_rate, settings.epsilon);
+        let mut trainer =
+            Trainer::new(&self.session, settings, encoder, prompting.template(&self.session)?, examples)?;
+        self.begin_or_adopt(&mut trainer, &initial).await?;
+        self.best = match held_out.as_ref().filter(|_| given.keep_best && !trainer.is_kept()) {
+            Some(held_out) => {
+                let mut keep_going = || options::check_cancel(cancel);
+                Some(trainer.best_so_far(&mut self.session, held_out, &mut keep_going).await?)
+            }
+            None => None,
+        };
+        let first_step = trainer.done() + 1;
+        self.held_out = held_out;
+        self.prompting = prompting;
+        self.max_length = length;
+        self.state = State::Training(Box::new(trainer));
+        self.diagnosis = Some(diagnosis);
+        Ok(Start { first_step, steps, examples: count, learning_rate, trials, notes })
+    }
+
+    /// Resolves the options and encodes the rows of a training, and checks that it fits the memory.
+    async fn prepare(&self, config: &JsValue, mut given: Options) -> Result<Prepared> {
         let prompting = Prompting::of(config, Prompting::default())?;
         // A loaded adapter is trained further, unless another method is specified.
         let initial = match &self.state {
@@ -58,9 +116,6 @@ impl Tuner {
         if given.keep_best && settings.evaluate_every == 0 {
             settings.evaluate_every = settings.steps;
         }
-        // A run of method readout has no steps to continue.
-        let goes_on = |trajectory: &Trajectory| !trajectory.header.settings.method.is_readout();
-        let restored_before = matches!(&self.state, State::Restored(trajectory) if goes_on(trajectory));
         // A readout before the first step is fitted now, unless the restored run already has it.
         let fitter = match settings.readout {
             Some(pooling) => {
@@ -70,7 +125,7 @@ impl Tuner {
             }
             None => None,
         };
-        let mut encoder = match (&fitter, self.readout_of_run()?) {
+        let encoder = match (&fitter, self.readout_of_run()?) {
             (Some(_), Some(restored)) => restored,
             (Some(fitter), None) => fitter.encoder().clone(),
             (None, _) => prompting.encoder(&self.session)?,
@@ -83,60 +138,43 @@ impl Tuner {
             let sizes = Sizes::of(&examples, held_out.as_ref(), encoder.score());
             plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
         }
-        let (steps, count) = (settings.steps, examples.examples.len());
-        let of_held_out = held_out.iter().flat_map(|held_out| &held_out.notes);
-        let notes = examples.notes.iter().chain(of_held_out).cloned().collect();
-        if let Some(fitter) = fitter.filter(|_| !restored_before) {
-            self.reset().await?;
-            encoder = self.fit_first(fitter, on_progress, cancel).await?;
-        }
-        let trials = match given.searches() && !restored_before {
-            true => {
-                self.reset().await?;
-                self.state = State::Unknown;
-                let mut progress = |done: usize, all: usize| {
-                    let (loaded, total) = (done as u64, all as u64);
-                    Progress { stage: "search", file: "", loaded, total }.tell(on_progress);
-                    options::check_cancel(cancel)
-                };
-                let (rate, trials) =
-                    search(&mut self.session, &settings, &encoder, &examples, &mut progress).await?;
-                self.state = State::Base;
-                settings.learning_rate = rate;
-                trials
-            }
-            false => Vec::new(),
+        Ok(Prepared { given, prompting, settings, initial, fitter, encoder, examples, held_out, length })
+    }
+
+    /// Searches for the learning rate of a training from the base weights. Returns the result of each rate.
+    async fn search_rate(
+        &mut self,
+        prepared: &mut Prepared,
+        on_progress: &Function,
+        cancel: &JsValue,
+    ) -> Result<Vec<Trial>> {
+        self.reset().await?;
+        self.state = State::Unknown;
+        let mut progress = |done: usize, all: usize| {
+            let (loaded, total) = (done as u64, all as u64);
+            Progress { stage: "search", file: "", loaded, total }.tell(on_progress);
+            options::check_cancel(cancel)
         };
-        let learning_rate = settings.learning_rate;
-        let diagnosis = Diagnosis::new(settings.steps, learning_rate, settings.epsilon);
-        let mut trainer =
-            Trainer::new(&self.session, settings, encoder, prompting.template(&self.session)?, examples)?;
-        // A restored run continues where it stopped; any other run starts with the base weights.
+        let Prepared { settings, encoder, examples, .. } = prepared;
+        let (rate, trials) = search(&mut self.session, settings, encoder, examples, &mut progress).await?;
+        self.state = State::Base;
+        settings.learning_rate = rate;
+        Ok(trials)
+    }
+
+    /// Sets the model up for a training. A restored run continues where it stopped; any other run starts with the base weights.
+    async fn begin_or_adopt(&mut self, trainer: &mut Trainer, initial: &[f32]) -> Result<()> {
         let restored = match &self.state {
             State::Restored(trajectory) if goes_on(trajectory) => Some(trajectory.as_ref().clone()),
             _ => None,
         };
         match restored {
-            Some(trajectory) => trainer.adopt(&mut self.session, trajectory).await?,
+            Some(trajectory) => trainer.adopt(&mut self.session, trajectory).await,
             None => {
                 self.reset().await?;
-                trainer.begin(&mut self.session, &initial).await?;
+                trainer.begin(&mut self.session, initial).await
             }
         }
-        self.best = match held_out.as_ref().filter(|_| given.keep_best && !trainer.is_kept()) {
-            Some(held_out) => {
-                let mut keep_going = || options::check_cancel(cancel);
-                Some(trainer.best_so_far(&mut self.session, held_out, &mut keep_going).await?)
-            }
-            None => None,
-        };
-        let first_step = trainer.done() + 1;
-        self.held_out = held_out;
-        self.prompting = prompting;
-        self.max_length = length;
-        self.state = State::Training(Box::new(trainer));
-        self.diagnosis = Some(diagnosis);
-        Ok(Start { first_step, steps, examples: count, learning_rate, trials, notes })
     }
 
     pub(super) async fn stoppable_step(&mut self, cancel: JsValue) -> Result<Option<Step>> {
@@ -175,10 +213,12 @@ impl Tuner {
             }
             false => None,
         };
+        trainer.check_end(&mut self.session).await?;
         let kept = match trainer.is_complete() {
             true => keep_best(&mut self.session, trainer, &mut self.best).await?,
             false => None,
         };
+        let warning = self.diagnosis.as_mut().and_then(|diagnosis| diagnosis.observe(&report));
         Ok(Some(Step {
             step: report.step + 1,
             steps: trainer.settings().steps,
@@ -193,7 +233,7 @@ impl Tuner {
             gpu_bytes: self.session.model.backend().memory().total(),
             evaluation,
             kept,
-            warning: self.diagnosis.as_mut().and_then(|diagnosis| diagnosis.observe(&report)),
+            warning: trainer.warning_at_end(&self.session).or(warning),
         }))
     }
 }

@@ -183,6 +183,19 @@ fn generate_continues_a_prompt_the_same_way_each_time() {
     assert_eq!(generate(device(), &hot), generate(device(), &hot));
 }
 
+#[test]
+fn generate_says_why_a_text_ends() {
+    let model = golden::path("llama-gguf/model.gguf");
+    for (tokens, end) in [("3", "max-tokens"), ("100000", "context")] {
+        let all = ["--json", "--device", "cpu", "generate", "--model", &model, "--prompt", "The"];
+        let output = run(&[&all[..], &["--ignore-eos", "--max-tokens", tokens]].concat());
+        done("generate", &output);
+        assert_eq!(json(&output)["end"], end);
+        let said = stderr(&output).contains("fills the model's context of ");
+        assert_eq!(said, end == "context", "{}", stderr(&output));
+    }
+}
+
 /// A token of a byte-level vocabulary may be a part of a character. If that is the last token, the text still has everything that
 /// its tokens decode to.
 #[test]

@@ -101,6 +101,14 @@ fn outputs_do_not_replace_inputs() {
     let own = model.join("model.safetensors");
     let logits = ["logits", "--model", model_path, "--ids", "1,2", "--out", text(&own)];
     assert!(refused(on_cpu(&logits), "invalid-argument").contains("--model"));
+    let other = dir.path().join("model/other.safetensors");
+    for (out, says) in [(&model, "found a directory"), (&other, "in the directory of --model")] {
+        std::fs::write(&other, "").unwrap();
+        let logits = ["logits", "--model", model_path, "--ids", "1,2", "--out", text(out)];
+        let message = refused(on_cpu(&logits), "invalid-argument");
+        assert!(message.contains(says) && !message.contains("reads it"), "{message}");
+        std::fs::remove_file(&other).unwrap();
+    }
     let mut again = on_cpu(&["finetune", "--model", model_path, "--train", &golden::path("bert/train.csv")]);
     again.args(["--template", "{text} [MASK]", "--labels", "great,terrible", "--steps", "1"]);
     again.args(["--adapter", text(&run), "--out", text(&run), "--resume"]);
@@ -151,6 +159,26 @@ fn a_place_that_cannot_be_written_is_found_before_the_model_is_read() {
 fn a_full_disk_is_said() {
     let logits = ["logits", "--model", &golden::path("bert"), "--ids", "1", "--out", "/dev/full"];
     refused(on_cpu(&logits), "storage-full");
+}
+
+/// A system ends a program that writes beyond this limit, unless the program looks first.
+#[cfg(unix)]
+#[test]
+fn a_limit_on_the_size_of_files_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, logits) = (golden::path("bert"), dir.path().join("logits.safetensors"));
+    let ids = ["5"; 120].join(",");
+    for (command, name) in [
+        (on_cpu(&["logits", "--model", &model, "--ids", &ids, "--out", text(&logits)]), "logits.safetensors"),
+        (finetune(&model, &dir.path().join("run"), &["--steps", "400"]), "log.jsonl"),
+    ] {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -f 16; exec \"$0\" \"$@\""]).arg(command.get_program());
+        limited.args(command.get_args());
+        let message = refused(limited, "storage-full");
+        assert!(message.contains(name) && message.contains("ulimit -f"), "{message}");
+    }
+    assert!(!logits.exists());
 }
 
 #[test]

@@ -75,3 +75,44 @@ fn a_loss_that_is_not_there_is_left_out() {
     let done = json(&finetune(dir.path(), &["--steps", "2"]));
     assert!(done["loss"].is_number() && done.get("eval_loss").is_none(), "{done}");
 }
+
+#[test]
+fn a_run_whose_last_step_explodes_has_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = golden::path("bert/train.csv");
+    for (index, (more, good)) in [
+        (&["--steps", "1", "--lr", "1e30"][..], 0),
+        (&["--steps", "1", "--lr", "1e30", "--save-model"], 0),
+        // The loss of a held-out evaluation is the first that is not finite.
+        (&["--steps", "1", "--lr", "1e30", "--eval", &data], 0),
+        (&["--steps", "9", "--lr", "1e30", "--eval", &data, "--eval-every", "1"], 0),
+        // Predictions from scores that are not finite have an accuracy. Only step 8 moves the weights.
+        (&["--steps", "9", "--lr", "1e30", "--objective", "accuracy", "--eps", "1"], 7),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let out = dir.path().join(index.to_string());
+        let output = finetune(&out, more);
+        let error = &json(&output)["error"];
+        assert_eq!((output.status.code(), &error["code"]), (Some(1), &"non-finite-loss".into()), "{more:?}");
+        let message = error["message"].as_str().unwrap();
+        let says = ["step ", "the learning rate 1e30 is too large", "Start a new run with"];
+        assert!(says.iter().all(|part| message.contains(part)), "{more:?}: {message}");
+        let kept = Trajectory::parse("t", &std::fs::read(out.join("trajectory.pocket")).unwrap()).unwrap();
+        assert_eq!(kept.steps(), good, "{more:?}: {message}");
+        assert!(!out.join("model.safetensors").exists(), "{more:?}");
+    }
+}
+
+#[test]
+fn a_run_that_ends_far_worse_than_it_began_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let bad = finetune(&dir.path().join("bad"), &["--steps", "1", "--lr", "1"]);
+    let warning = json(&bad)["warning"].as_str().unwrap_or_default().to_owned();
+    let says = ["the loss after the last step is", "before the first step", "learning rate 1 is too large"];
+    assert!(bad.status.success() && says.iter().all(|part| warning.contains(part)), "{warning}");
+    assert!(String::from_utf8_lossy(&bad.stderr).contains(&warning));
+    let good = json(&finetune(&dir.path().join("good"), &["--steps", "1"]));
+    assert!(good["warning"].is_null(), "{good}");
+}

@@ -72,6 +72,16 @@ async_test! {
 }
 
 async_test! {
+    async fn a_field_that_transformers_ignores_is_ignored() {
+        // These families have another name for the width of the MLP.
+        for folder in ["gpt2", "gpt-bigcode", "gptj", "distilbert"] {
+            let stray = edited(folder, |_, config| drop(config.insert("intermediate_size".to_owned(), json!(7))));
+            assert_eq!(fingerprint(&stray).await, fingerprint(&golden::dir(folder)).await, "{folder}");
+        }
+    }
+}
+
+async_test! {
     async fn norms_of_tensorflow_are_renamed() {
         for (folder, norm) in [("bert", "bert.embeddings.LayerNorm"), ("distilbert", "distilbert.embeddings.LayerNorm")] {
             let old = |name: &str| name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");

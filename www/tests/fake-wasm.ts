@@ -141,10 +141,6 @@ export class Tuner implements WasmTuner {
     return tuner;
   }
 
-  static wasmMemory(): number {
-    return 12 * 2 ** 20;
-  }
-
   info(): ModelInfo {
     const weights = this.#parameters * 4;
     return {
@@ -160,7 +156,7 @@ export class Tuner implements WasmTuner {
       labelWords: true,
       ...(this.#causal ? {} : { maskToken: '[MASK]' }),
       chats: this.#causal,
-      wasmBytes: Tuner.wasmMemory(),
+      wasmBytes: 12 * 2 ** 20,
     };
   }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::gguf_names::with_parts;
 use super::{
-    CONFIG_FILE, INDEX_FILE, Listed, ModelDir, PICKLE_FILE, PICKLE_INDEX_FILE, WEIGHTS_FILE, check_file_name,
+    CONFIG_FILE, INDEX_FILE, Listed, ModelDir, PICKLE_FILE, PICKLE_INDEX_FILE, WEIGHTS_FILE, check_path,
     is_gguf, optional_files,
 };
 use crate::error::{Result, bail};
@@ -55,7 +55,7 @@ impl FsDir {
     }
 
     fn open_now(&self, file: &str) -> Result<Option<Rc<dyn ByteSource>>> {
-        check_file_name(&self.name, file)?;
+        check_path(&self.name, file)?;
         if self.only.as_ref().is_some_and(|only| only.iter().all(|name| name != file)) {
             return Ok(None);
         }

@@ -42,10 +42,10 @@ pub trait ModelDir {
     /// The name of the directory, for display.
     fn name(&self) -> &str;
 
-    /// Opens the file called `file`. Returns `None` if there is no such file.
+    /// Opens the file called `file`. Returns `None` if there is no such file. A directory on disk also opens files in folders below it.
     ///
     /// # Errors
-    /// `invalid-argument` if `file` is not a plain file name; `network` or `aborted` if the files
+    /// `invalid-argument` if `file` is not a file name, or leads outside the directory; `network` or `aborted` if the files
     /// are on a server.
     fn open<'a>(&'a self, file: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn ByteSource>>>>;
 
@@ -66,6 +66,14 @@ pub(crate) fn check_file_name(dir: &str, file: &str) -> Result<()> {
     if file.is_empty() || file == "." || file == ".." || file.contains(['/', '\\', '\0', ':', '?', '#', '%'])
     {
         bail!(InvalidArgument, "{dir}: expected a plain file name, found {file:?}");
+    }
+    Ok(())
+}
+
+/// Returns an error if `path` is not a file name, or a path of folders and a file name that stays below the directory.
+pub(crate) fn check_path(dir: &str, path: &str) -> Result<()> {
+    if path.split('/').any(|name| check_file_name(dir, name).is_err()) {
+        bail!(InvalidArgument, "{dir}: expected the path of a file below this directory, found {path:?}");
     }
     Ok(())
 }
@@ -130,6 +138,11 @@ mod tests {
             assert_eq!(check_file_name("m", bad).unwrap_err().code(), Code::InvalidArgument, "{bad:?}");
         }
         check_file_name("m", "model-00001-of-00002.safetensors").unwrap();
+        for bad in ["", "..", "../a", "a/../b", "a/..", "/a", "a/", "a//b", "./a", "a\\b", "C:/a", "a/%2e%2e"]
+        {
+            assert_eq!(check_path("m", bad).unwrap_err().code(), Code::InvalidArgument, "{bad:?}");
+        }
+        check_path("m", "shards/1/model-00001-of-00002.safetensors").unwrap();
     }
 
     fn sources() -> (tempfile::TempDir, Vec<Rc<dyn ByteSource>>) {
@@ -171,6 +184,7 @@ mod tests {
         std::fs::write(dir.path().join("a.gguf"), b"a").unwrap();
         std::fs::write(dir.path().join("b"), b"b").unwrap();
         std::fs::create_dir(dir.path().join("c")).unwrap();
+        std::fs::write(dir.path().join("c/d"), b"d").unwrap();
         let whole = FsDir::new(dir.path()).unwrap();
         let mut listing = whole.listing().unwrap();
         listing.sort_by(|a, b| a.name.cmp(&b.name));
@@ -178,7 +192,9 @@ mod tests {
         assert_eq!(listing, [listed("a.gguf"), listed("b")]);
         assert!(block_on(whole.open("b")).unwrap().is_some());
         assert!(block_on(whole.open("none")).unwrap().is_none());
+        assert!(block_on(whole.open("c/d")).unwrap().is_some());
         assert!(block_on(whole.open("../b")).is_err());
+        assert!(block_on(whole.open("c/../b")).is_err());
         assert!(block_on(whole.open("c")).is_err());
         let single = FsDir::new(dir.path().join("a.gguf")).unwrap();
         assert_eq!((single.name(), single.listing()), ("a.gguf", Some(vec![listed("a.gguf")])));

@@ -78,6 +78,9 @@ fn gemma2(sizes: &Sizes) -> Json {
     json!({ "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": width })
 }
 
+/// GPT-2's name for the width of the MLP, which is not read from `intermediate_size`.
+const GPT2_FIELDS: &[(&str, &str)] = &[("feed_forward_length", "n_inner")];
+
 /// The values of most entries: Llama's names and norms.
 const BASE: Architecture = Architecture {
     name: "",
@@ -102,6 +105,7 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         name: "gpt2",
         model_type: "gpt2",
         class: "GPT2LMHeadModel",
+        fields: GPT2_FIELDS,
         known: |_| json!({}),
         epsilon: ("attention.layer_norm_epsilon", "layer_norm_epsilon"),
         outside: GPT2_OUTSIDE,
@@ -328,6 +332,7 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         name: "starcoder",
         model_type: "gpt_bigcode",
         class: "GPTBigCodeForCausalLM",
+        fields: GPT2_FIELDS,
         known: |_| json!({}),
         epsilon: ("attention.layer_norm_epsilon", "layer_norm_epsilon"),
         outside: GPT2_OUTSIDE,

@@ -155,22 +155,12 @@ impl Metadata {
         })
     }
 
-    /// An array of integers of any width.
-    pub fn ints(&self, key: &str) -> Result<&[i64]> {
-        self.opt_ints(key)?.ok_or_else(|| self.missing(key))
-    }
-
     /// An array of floats, if the key exists.
     pub fn opt_floats(&self, key: &str) -> Result<Option<&[f32]>> {
         self.opt(key, "an array of floats", |value| match value {
             Value::Floats(items) => Some(items.as_slice()),
             _ => None,
         })
-    }
-
-    /// An array of floats.
-    pub fn floats(&self, key: &str) -> Result<&[f32]> {
-        self.opt_floats(key)?.ok_or_else(|| self.missing(key))
     }
 
     fn opt<'a, T>(

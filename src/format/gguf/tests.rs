@@ -182,7 +182,7 @@ fn a_llama_reads_as_hugging_face_has_it() {
     assert!(!config.has("eos_token_id") && !config.has("rope_scaling"));
     assert_eq!(metadata.str("tokenizer.ggml.model").unwrap(), "gpt2");
     assert_eq!(metadata.strings("tokenizer.ggml.tokens").unwrap(), ["a", "b", "Ġc"]);
-    assert_eq!(metadata.ints("tokenizer.ggml.token_type").unwrap(), [1, -3]);
+    assert_eq!(metadata.opt_ints("tokenizer.ggml.token_type").unwrap().unwrap(), [1, -3]);
     assert!(metadata.str("tokenizer.ggml.tokens").unwrap_err().message().contains("array of 3 strings"));
     assert!(metadata.u32("nothing").unwrap_err().message().contains("`nothing`"));
 

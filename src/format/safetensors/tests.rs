@@ -251,9 +251,9 @@ fn shards_are_joined_by_the_index() {
     let dir = MemoryDir::new("m")
         .with("1.st", one_tensor("a", 1.0))
         .with("2.st", one_tensor("b", 2.0))
-        .with("3.st", ids);
+        .with("sub/3.st", ids);
     let checkpoint = sharded(
-        r#"{"metadata":{"total_size":8},"weight_map":{"a":"1.st","b":"2.st","ids":"3.st"}}"#,
+        r#"{"metadata":{"total_size":8},"weight_map":{"a":"1.st","b":"2.st","ids":"sub/3.st"}}"#,
         dir.clone(),
     )
     .unwrap();
@@ -265,7 +265,9 @@ fn shards_are_joined_by_the_index() {
         (r#"{"weight_map":{"a":"1.st","b":"1.st"}}"#, "tensor `b`"),
         (r#"{"weight_map":{"a":"9.st"}}"#, "9.st"),
         (r#"{"weight_map":{"a":"../1.st"}}"#, "../1.st"),
-        (r#"{"weight_map":{"a":""}}"#, "plain"),
+        (r#"{"weight_map":{"a":"sub/../../1.st"}}"#, "in its directory or below"),
+        (r#"{"weight_map":{"a":"/1.st"}}"#, "in its directory or below"),
+        (r#"{"weight_map":{"a":""}}"#, "in its directory or below"),
         (r#"{"weight_map":{"a":3}}"#, INDEX_FILE),
         ("{}", "weight_map"),
         ("{", INDEX_FILE),

@@ -12,9 +12,13 @@ mod file;
 #[cfg(not(target_arch = "wasm32"))]
 mod scratch_file;
 #[cfg(not(target_arch = "wasm32"))]
+mod size_limit;
+#[cfg(not(target_arch = "wasm32"))]
 pub use file::FileSource;
 #[cfg(not(target_arch = "wasm32"))]
 pub use scratch_file::ScratchFile;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use size_limit::check_size_limit;
 
 #[cfg(target_arch = "wasm32")]
 mod blob;

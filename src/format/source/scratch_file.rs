@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::file::{read_exact_at, write_all_at};
-use super::{ByteSource, Scratch, buffer, check_range};
+use super::{ByteSource, Scratch, buffer, check_range, check_size_limit};
 use crate::error::{Code, Error, Result, err};
 use crate::future::LocalFuture;
 
@@ -61,8 +61,10 @@ impl ByteSource for ScratchFile {
 
 impl Scratch for ScratchFile {
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let end = offset.saturating_add(bytes.len() as u64);
+        check_size_limit(&self.place, end)?;
         write_all_at(&self.file, bytes, offset).map_err(|error| write_error(&self.place, &error))?;
-        self.len.set(self.len.get().max(offset + bytes.len() as u64));
+        self.len.set(self.len.get().max(end));
         Ok(())
     }
 }

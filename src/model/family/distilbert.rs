@@ -9,12 +9,8 @@ use crate::model::{
 };
 
 /// DistilBERT's own names for fields that other families also have.
-const ALIASES: Aliases = &[
-    ("hidden_size", "dim"),
-    ("intermediate_size", "hidden_dim"),
-    ("num_attention_heads", "n_heads"),
-    ("num_hidden_layers", "n_layers"),
-];
+const ALIASES: Aliases =
+    &[("hidden_size", "dim"), ("num_attention_heads", "n_heads"), ("num_hidden_layers", "n_layers")];
 
 pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
     // Sinusoidal positions are stored as a table in the checkpoint, like learned ones.
@@ -22,7 +18,7 @@ pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
     let hidden = config.u32_or("hidden_size", 768)?;
     let heads = config.u32_or("num_attention_heads", 12)?;
     let head_dim = head_dim(config, hidden, heads)?;
-    let intermediate = config.u32_or("intermediate_size", 3072)?;
+    let intermediate = config.u32_or("hidden_dim", 3072)?;
     let vocabulary = config.u32_or("vocab_size", 30_522)?;
     let positions = config.u32_or("max_position_embeddings", 512)?;
     let norm = NormKind::layer(1e-12);

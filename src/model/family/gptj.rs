@@ -12,7 +12,6 @@ use crate::model::{
 /// GPT-J's own names for fields that other families also have.
 const ALIASES: Aliases = &[
     ("hidden_size", "n_embd"),
-    ("intermediate_size", "n_inner"),
     ("max_position_embeddings", "n_positions"),
     ("num_attention_heads", "n_head"),
     ("num_hidden_layers", "n_layer"),
@@ -23,7 +22,7 @@ pub(super) fn gptj(config: &Config) -> Result<ModelSpec> {
     let hidden = config.u32("hidden_size")?;
     let heads = config.u32("num_attention_heads")?;
     let head_dim = head_dim(config, hidden, heads)?;
-    let intermediate = config.u32_or("intermediate_size", hidden.saturating_mul(4))?;
+    let intermediate = config.u32_or("n_inner", hidden.saturating_mul(4))?;
     let vocabulary = config.u32("vocab_size")?;
     let norm = NormKind::layer(config.f32_or("layer_norm_epsilon", 1e-5)?);
     let activation = activation(config, "activation_function", "gelu_new")?;

@@ -151,5 +151,4 @@ export interface WasmTunerClass {
     onProgress: (progress: LoadProgress) => void,
     cancel: Cancel,
   ): Promise<WasmTuner>;
-  wasmMemory(): number;
 }

@@ -179,7 +179,7 @@ function texts(wrong: readonly WrongRow[], label: string, answered: string, name
   const more = own.length - TEXTS;
   return [
     el('p', { class: 'wrong-head' }, t.figures.wrongHead(name(label), name(answered))),
-    el('ul', { class: 'preview' }, ...own.slice(0, TEXTS).map(({ text }) => el('li', {}, excerpt(text, 200)))),
+    el('ul', { class: 'preview' }, ...own.slice(0, TEXTS).map(({ text, text_b }) => el('li', {}, excerpt(text_b === undefined ? text : `${text} | ${text_b}`, 200)))),
     ...(more > 0 ? [el('p', { class: 'note' }, t.figures.more(more))] : []),
   ];
 }

@@ -53,6 +53,29 @@ fn json_lines_and_arrays() {
     }
     let array = rows("a.json", "[{\"text\":\"a\",\"label\":true},\n\n{\"text\":\"b\",\"label\":0}]");
     assert_eq!((array[0].label.as_str(), array[1].row), ("true", 2));
+    for (value, found) in [("12", "the number 12"), ("true", "true")] {
+        let says =
+            format!("row 1, field `text`: expected a string, found {found}. Put it in quotation marks");
+        assert!(refused("a.jsonl", format!(r#"{{"text":{value},"label":1}}"#)).contains(&says));
+    }
+}
+
+/// A row without a second text among pairs would be read in another form than the rest.
+#[test]
+fn either_all_rows_are_pairs_or_none_is() {
+    let single = r#"{"text":"a","label":1}"#;
+    let pair = r#"{"text":"b","text_b":"c","label":2}"#;
+    let empty = r#"{"text":"d","text_b":"","label":2}"#;
+    assert_eq!(rows("a.jsonl", &[pair, empty].join("\n")).len(), 2);
+    for text in [[pair, single], [single, pair], [empty, &single.replace('}', r#","text_b":null}"#)]] {
+        let row = if text[1] == pair { 1 } else { 2 };
+        let says =
+            format!("row {row}, field `text_b`: expected a second text, because row {} has one", 3 - row);
+        let message = refused("a.jsonl", text.join("\n"));
+        assert!(message.contains(&says), "{message}");
+    }
+    let most = inspect("a.jsonl", [pair, single, pair].join("\n").as_bytes(), &Wanted::default()).unwrap();
+    assert_eq!((most.dataset.len(), most.problems[0].row), (2, 2), "the other rows can be used");
 }
 
 #[test]

@@ -63,8 +63,10 @@ export interface LabelFigures {
 export interface WrongRow {
   /** The line of the file on which the row starts, or its number in an array, from 1. */
   readonly row: number;
-  /** The text of the row. */
+  /** The text of the row; the first one of a pair. */
   readonly text: string;
+  /** The second text of a pair. */
+  readonly text_b?: string;
   /** The label that the row has. */
   readonly label: string;
   /** The label that the model gave it. */

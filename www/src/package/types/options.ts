@@ -138,7 +138,7 @@ export const DRAW_OPTIONS = {
 export interface DrawOptions {
   /** Number of rows to draw from each class, or from all rows if they have no classes; 0 takes every row */
   readonly shots?: number | undefined;
-  /** Number of rows to hold out for evaluation, from those that are not drawn. No row with the text of a held-out row is trained on */
+  /** Number of rows to hold out for evaluation, from those that are not drawn. Copies of a held-out row are not trained on. A copy has the same texts; its label may differ */
   readonly holdOut?: number | undefined;
   /** Seed of the draw */
   readonly dataSeed?: number | undefined;
