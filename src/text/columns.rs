@@ -137,6 +137,9 @@ impl Columns {
     }
 }
 
+/// Maximum number of unread columns that are listed. The rows of a JSON file may each have other keys.
+const MAX_UNREAD: usize = 100;
+
 /// The rows that a reader has found, and the rows that could not be used.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -156,13 +159,20 @@ impl Table {
             Kind::Completion | Kind::Instruction => Rows::Completion(Vec::new()),
             Kind::Chat | Kind::ChatPair => Rows::Chat(Vec::new()),
         };
-        let is_read = |name: &str| columns.names.iter().any(|(_, own)| own == name);
-        let unread = match rows {
-            // The chat template may read them.
-            Rows::Chat(_) => Vec::new(),
-            _ => all.map(str::trim).filter(|name| !is_read(name)).map(str::to_owned).collect(),
-        };
-        Table { columns, unread, rows, problems: Vec::new() }
+        let mut table = Table { columns, unread: Vec::new(), rows, problems: Vec::new() };
+        table.mention(all);
+        table
+    }
+
+    /// Lists those of the file's columns that are not read.
+    pub(crate) fn mention<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        // The template of a chat may read any column.
+        if matches!(self.rows, Rows::Chat(_)) {
+            return;
+        }
+        let is_read = |name: &str| self.columns.names.iter().any(|(_, own)| own == name);
+        let unread = names.map(str::trim).filter(|name| !is_read(name)).map(str::to_owned);
+        self.unread.extend(unread.take(MAX_UNREAD.saturating_sub(self.unread.len())));
     }
 
     /// Adds a row, or the reason why it cannot be used.

@@ -1,5 +1,6 @@
 //! Reads rows from JSON: one object per line (JSONL), one array of objects, or objects that span several lines.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
@@ -104,6 +105,7 @@ fn wrapped<'t>(values: &[Numbered<'t>]) -> Option<Vec<Numbered<'t>>> {
 
 fn collect(name: &str, chosen: Option<&Columns>, values: Vec<Numbered<'_>>) -> Result<Table> {
     let mut table: Option<Table> = None;
+    let mut known = HashSet::new();
     for (row, value) in values {
         let object = value.and_then(Object::parse);
         let table = match (&mut table, &object) {
@@ -115,12 +117,18 @@ fn collect(name: &str, chosen: Option<&Columns>, values: Vec<Numbered<'_>>) -> R
                     Some(columns) => columns.clone(),
                     None => object.with_turns(Columns::of(&place, keys())?),
                 };
-                none.insert(Table::new(columns, keys()))
+                none.insert(Table::new(columns, std::iter::empty()))
             }
             (None, Err(error)) => bail!(DataInvalid, "{name}, row {row}{}", error.message()),
         };
         match &object {
-            Ok(object) => table.add(row, Ok(object)),
+            Ok(object) => {
+                // Later rows may have keys that the first one does not have.
+                let keys = || object.fields.keys();
+                table.mention(keys().filter(|key| !known.contains(*key)).map(String::as_str));
+                known.extend(keys().cloned());
+                table.add(row, Ok(object));
+            }
             Err(error) => table.add(row, Err(error.clone())),
         }
     }

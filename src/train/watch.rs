@@ -12,8 +12,9 @@
 //! A model that always gives the same answer has a loss of 0 on a batch where that answer is right. So after a step above [`FAR`]
 //! times B, single good steps do not count: only [`RECOVERY`] good steps in a row end a series of bad ones.
 //!
-//! A step measures the weights that the previous step produced, and the loss after the last step is measured when the run ends. So the record of an exploded run is kept up to the step before the
-//! last good one: it yields the last weights whose loss was seen to be good.
+//! A step measures the weights that the previous step produced, and the loss after the last step is measured when the run ends. So
+//! the record of an exploded run is kept up to the step before the last good one: it yields the last weights whose loss was seen to
+//! be good.
 
 use super::encoder::ExampleEncoder;
 use super::presets::Preset;

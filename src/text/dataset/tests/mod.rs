@@ -362,3 +362,10 @@ fn of_a_few_lines_one_may_lack_its_label() {
         !matches!(&reading.dataset.rows, Rows::Classified(rows) if rows.iter().any(|row| row.label == "Versand"))
     );
 }
+
+#[test]
+fn a_key_that_only_later_rows_have_is_listed_as_unread() {
+    let rows = "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\",\"label\":\"y\",\"sentence2\":\"c\"}\n";
+    let reading = inspect("x.jsonl", rows.as_bytes(), &Wanted::default()).unwrap();
+    assert_eq!(reading.notes, [Note::Unread { columns: vec!["sentence2".to_owned()] }]);
+}
