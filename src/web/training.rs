@@ -9,7 +9,7 @@ use super::plan;
 use super::report::{Start, Step};
 use crate::error::{Code, Result, bail, err};
 use crate::names::Named;
-use crate::text::rows::Dataset;
+use crate::text::rows::{Dataset, Rows};
 use crate::train::{
     Best, Diagnosis, Method, Options, ReadoutTrainer, Session, Settings, Sizes, Trainer, Trajectory,
     dtype_name, search,
@@ -53,6 +53,9 @@ impl Tuner {
                 InvalidArgument,
                 "keepBest: expected held-out data to choose by, found neither eval nor holdOut"
             );
+        }
+        if given.balanced == Some(true) && !matches!(data.rows, Rows::Classified(_) | Rows::Questions(_)) {
+            bail!(InvalidArgument, "balanced: expected rows with labels in {}, found none", data.name);
         }
         // There must be evaluations to choose from.
         if given.keep_best && settings.evaluate_every == 0 {

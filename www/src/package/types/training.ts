@@ -45,7 +45,7 @@ export interface TrainOptions extends Prompting, RunOptions, DrawOptions {
   readonly data: Data;
   /** The file name of `data`, for a string or a `Blob`. It replaces a file's own name. Its extension determines the format: `.csv`, `.tsv`, `.jsonl`, `.json` or `.txt`. Without one, the content does. */
   readonly dataName?: string | undefined;
-  /** Held-out data, on which the model is evaluated every `evaluateEvery` steps. */
+  /** Held-out data, on which the model is evaluated every `evaluateEvery` steps. The other source of held-out data is `holdOut`. `evaluateEvery` needs one of the two. */
   readonly eval?: Data | undefined;
   /**
    * With method `readout` and without `eval`: evaluates after the last fit by cross-validation. Each fifth of the rows is answered by a
