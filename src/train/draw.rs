@@ -191,7 +191,10 @@ mod tests {
         for (given, says) in [
             (Draw { shots: 11, ..Draw::default() }, "of the class \"b\", found 10"),
             (Draw { hold_out: 40, ..Draw::default() }, "expected rows to train on"),
-            (Draw { shots: 5, hold_out: 26, data_seed: 0 }, "expected 26 rows to hold out whose texts are not drawn, found 25"),
+            (
+                Draw { shots: 5, hold_out: 26, data_seed: 0 },
+                "expected 26 rows to hold out whose texts are not drawn, found 25",
+            ),
             (Draw { hold_out: u32::MAX, ..Draw::default() }, "found 40"),
         ] {
             let error = draw(data(), given).unwrap_err();

@@ -142,9 +142,13 @@ impl Tuner {
         Ok(Start { first_step, steps, examples: count, learning_rate, trials, notes })
     }
 
-    pub(super) async fn stoppable_step(&mut self, cancel: JsValue) -> Result<Option<Step>> {
+    pub(super) async fn stoppable_step(
+        &mut self,
+        cancel: JsValue,
+        on_progress: Option<Function>,
+    ) -> Result<Option<Step>> {
         self.device.stop_when(Some(Box::new(move || options::check_cancel(&cancel))));
-        let step = self.next_step().await;
+        let step = self.next_step(on_progress).await;
         self.device.stop_when(None);
         if let (Err(error), State::Training(trainer)) = (&step, &self.state)
             && matches!(error.code(), Code::Aborted | Code::NonFiniteLoss)
@@ -156,9 +160,9 @@ impl Tuner {
         step
     }
 
-    async fn next_step(&mut self) -> Result<Option<Step>> {
+    async fn next_step(&mut self, on_progress: Option<Function>) -> Result<Option<Step>> {
         if let State::Readout(_) = &self.state {
-            return self.next_fit().await;
+            return self.next_fit(on_progress).await;
         }
         let State::Training(trainer) = &mut self.state else {
             bail!(InvalidArgument, "no training has been started");
