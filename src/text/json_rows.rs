@@ -1,4 +1,4 @@
-//! Reads rows from JSON: one object per line (JSONL), one array of objects, or objects that span several lines.
+//! Reads rows from JSON: one object per line (JSONL), one array of objects, objects that span several lines, or one object of columns.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,7 +18,7 @@ type Numbered<'t> = (usize, Result<&'t RawValue>);
 
 /// Reads the rows of a file. `chosen` are the keys, if they are known beforehand.
 pub(crate) fn read(name: &str, text: &str, chosen: Option<&Columns>) -> Result<Table> {
-    let text = standard(text);
+    let text = by_rows(text);
     let values = values(name, &text)?;
     let wrapped = wrapped(&values);
     collect(name, chosen, wrapped.unwrap_or(values))
@@ -26,10 +26,59 @@ pub(crate) fn read(name: &str, text: &str, chosen: Option<&Columns>) -> Result<T
 
 /// Whether the first row of a file has known fields.
 pub(crate) fn is_known(text: &str) -> bool {
-    let text = standard(text);
+    let text = by_rows(text);
     let first = values("", &text).ok().and_then(|values| values.into_iter().next());
     let object = first.and_then(|(_, value)| value.and_then(Object::parse).ok());
     object.is_some_and(|object| Columns::of("", object.fields.keys().map(String::as_str)).is_ok())
+}
+
+/// The text in standard JSON with an object for each row.
+fn by_rows(text: &str) -> Cow<'_, str> {
+    let text = standard(text);
+    match transposed(&text) {
+        Some(rows) => Cow::Owned(rows),
+        None => text,
+    }
+}
+
+/// The rows of a file that is one object of columns, as objects on a line each. A column is an array (`{"text": ["a", "b"], ..}`), or an
+/// object whose keys number the rows (`{"text": {"0": "a", "1": "b"}, ..}`, as pandas writes it). `None` for other files.
+fn transposed(text: &str) -> Option<String> {
+    let file: Map<String, Value> = serde_json::from_str(text).ok()?;
+    let columns: Vec<(String, Vec<Value>)> =
+        file.into_iter().map(|(name, column)| Some((name, cells(column)?))).collect::<Option<_>>()?;
+    let rows = columns.first()?.1.len();
+    let has_text = columns.iter().any(|(_, cells)| cells.iter().any(Value::is_string));
+    if !has_text || columns.iter().any(|(_, cells)| cells.len() != rows) {
+        return None;
+    }
+    let mut lines = String::new();
+    for row in 0..rows {
+        let object: Map<String, Value> =
+            columns.iter().map(|(name, cells)| (name.clone(), cells[row].clone())).collect();
+        lines.push_str(&Value::Object(object).to_string());
+        lines.push('\n');
+    }
+    Some(lines)
+}
+
+/// The values of a column in the order of its rows; `None` if it is no column, or if a value is itself an array or an object.
+fn cells(column: Value) -> Option<Vec<Value>> {
+    let cells = match column {
+        Value::Array(cells) => cells,
+        Value::Object(numbered) => {
+            let number = |(key, value): (String, Value)| Some((key.parse::<u64>().ok()?, value));
+            let mut cells: Vec<(u64, Value)> = numbered.into_iter().map(number).collect::<Option<_>>()?;
+            cells.sort_by_key(|(number, _)| *number);
+            cells.into_iter().map(|(_, value)| value).collect()
+        }
+        _ => return None,
+    };
+    (!cells.iter().any(is_nested)).then_some(cells)
+}
+
+fn is_nested(value: &Value) -> bool {
+    matches!(value, Value::Array(_) | Value::Object(_))
 }
 
 /// The text with `null` in place of the numbers that Python's `json` writes although JSON does not have them: NaN, Infinity and
@@ -155,8 +204,9 @@ fn collect(name: &str, chosen: Option<&Columns>, values: Vec<Numbered<'_>>) -> R
 }
 
 /// The keys of the first object, and the values of all objects, in that order, as text. Values that are not strings are written as JSON.
+/// Keys of arrays and objects are left out, because such values are no texts. `None` if only numbers are left.
 pub(crate) fn grid(text: &str) -> Option<(Vec<String>, Grid)> {
-    let text = standard(text);
+    let text = by_rows(text);
     let values = values("", &text).ok()?;
     let values = wrapped(&values).unwrap_or(values);
     let objects: Vec<(usize, Object<'_>)> = values
@@ -164,7 +214,15 @@ pub(crate) fn grid(text: &str) -> Option<(Vec<String>, Grid)> {
         .map(|(row, value)| Some((row, value.and_then(Object::parse).ok()?)))
         .collect::<Option<_>>()?;
     let (_, first) = objects.first()?;
-    let names: Vec<String> = first.fields.keys().cloned().collect();
+    let is_plain =
+        |name: &&String| !objects.iter().any(|(_, object)| object.fields.get(*name).is_some_and(is_nested));
+    let names: Vec<String> = first.fields.keys().filter(is_plain).cloned().collect();
+    let is_text = |name: &String| {
+        objects.iter().any(|(_, object)| object.fields.get(name).is_some_and(Value::is_string))
+    };
+    if !names.iter().any(is_text) {
+        return None;
+    }
     let value = |object: &Object<'_>, name: &String| match object.fields.get(name) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
