@@ -13,7 +13,9 @@ use super::memory::line;
 use super::print::{note, say};
 use super::{device, files, model, output, progress, run_dir};
 use crate::error::Result;
-use crate::train::{EvaluationReport, Header, Plan, ReadoutReport, ReadoutTrainer, Session, Sizes};
+use crate::train::{
+    EvaluationReport, Header, Plan, ReadoutProgress, ReadoutReport, ReadoutTrainer, Session, Sizes,
+};
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     args.options.check()?;
@@ -66,11 +68,17 @@ struct Last {
 
 /// Fits until all rows have been used, and reports each fit.
 async fn fit(session: &mut Session, trainer: &mut ReadoutTrainer, out: &Path) -> Result<Last> {
-    let bar = progress::bar(trainer.rows() as u64, "{bar:20} {pos}/{len} rows  {elapsed}");
+    let bar = progress::bar(trainer.rows() as u64, "{bar:20} {pos}/{len} rows{msg}  {elapsed}");
     let mut dir = None;
     let mut last = Last::default();
-    let mut shown = |rows: usize| {
-        bar.set_position(rows as u64);
+    let mut shown = |now: ReadoutProgress| {
+        match now {
+            ReadoutProgress::Rows(rows) => {
+                bar.set_message("");
+                bar.set_position(rows as u64);
+            }
+            ReadoutProgress::Fits { done, all } => bar.set_message(format!("  fitting {done}/{all}")),
+        }
         Ok(())
     };
     while let Some(report) = trainer.next(session, &mut shown).await? {

@@ -79,6 +79,20 @@ impl Readout {
     /// `InvalidArgument` if the sizes do not match or the strength is not a positive number; `NonFiniteLoss` if a feature is
     /// infinite or NaN.
     pub fn fit(features: &[f32], width: usize, labels: &Labels, fit: Fit) -> Result<Readout> {
+        Readout::fit_watched(features, width, labels, fit, &mut |_, _| ())
+    }
+
+    /// As [`Readout::fit`]. While the strength is chosen, `progress` receives the number of fits so far, and the number of all.
+    ///
+    /// # Errors
+    /// The errors of [`Readout::fit`].
+    pub fn fit_watched(
+        features: &[f32],
+        width: usize,
+        labels: &Labels,
+        fit: Fit,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Readout> {
         let Fit { strength, bias } = fit;
         let (of_rows, classes) = (labels.of_rows(), labels.names().len());
         let rows = of_rows.len();
@@ -103,7 +117,7 @@ impl Readout {
         let coordinates = space.as_ref().map_or(&standardized, |space| &space.coordinates);
         let (strength, held_out_loss) = match strength {
             Strength::Fixed(value) => (value, None),
-            Strength::Chosen => strength::choose(coordinates, labels, bias),
+            Strength::Chosen => strength::choose(coordinates, labels, bias, progress),
         };
         let every_row: Vec<usize> = (0..rows).collect();
         let problem =

@@ -30,8 +30,13 @@ const PART: usize = 4;
 const TOLERANCE: f64 = 1e-4;
 
 /// The strength with the lowest log-loss on held-out rows, including the penalty of [`PRIOR`], and its mean log-loss on them. If
-/// several are equal, the strongest is chosen.
-pub(super) fn choose(features: &Matrix, of: &Labels, bias: bool) -> (f64, Option<f64>) {
+/// several are equal, the strongest is chosen. `progress` receives the number of fits so far, and the number of all.
+pub(super) fn choose(
+    features: &Matrix,
+    of: &Labels,
+    bias: bool,
+    progress: &mut dyn FnMut(usize, usize),
+) -> (f64, Option<f64>) {
     let (labels, classes) = (of.of_rows(), of.names().len());
     let parts = if labels.len() <= MAX_FOLDED_ROWS { FOLDS } else { PART };
     let tried = if labels.len() <= MAX_FOLDED_ROWS { FOLDS } else { 1 };
@@ -47,9 +52,10 @@ pub(super) fn choose(features: &Matrix, of: &Labels, bias: bool) -> (f64, Option
         count += held_out.len();
         let mut problem = Problem { features, labels, rows: &kept, classes, bias, strength: DEFAULT };
         let mut parameters = problem.start();
-        for (strength, sum) in STRENGTHS.iter().zip(&mut sums) {
+        for (at, (strength, sum)) in STRENGTHS.iter().zip(&mut sums).enumerate() {
             problem.strength = *strength;
             problem.minimize(&mut parameters, TOLERANCE);
+            progress(part * STRENGTHS.len() + at + 1, tried * STRENGTHS.len());
             *sum += problem.log_loss(&parameters, &held_out) * held_out.len() as f64;
         }
     }

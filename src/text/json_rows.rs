@@ -1,6 +1,7 @@
-//! Reads rows from JSON: one object per line (JSONL), one array of objects, or objects that span several lines.
+//! Reads rows from JSON: one object per line (JSONL), one array of objects, objects that span several lines, or one object of columns.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -19,7 +20,7 @@ type Numbered<'t> = (usize, Result<&'t RawValue>);
 
 /// Reads the rows of a file. `chosen` are the keys, if they are known beforehand.
 pub(crate) fn read(name: &str, text: &str, chosen: Option<&Columns>) -> Result<Table> {
-    let text = without_special_numbers(text, |_| "null");
+    let text = by_rows(text);
     let values = values(name, &text)?;
     let wrapped = wrapped(&values);
     collect(name, chosen, wrapped.unwrap_or(values))
@@ -27,10 +28,57 @@ pub(crate) fn read(name: &str, text: &str, chosen: Option<&Columns>) -> Result<T
 
 /// Whether the first row of a file has known fields.
 pub(crate) fn is_known(text: &str) -> bool {
-    let text = without_special_numbers(text, |_| "null");
+    let text = by_rows(text);
     let first = values("", &text).ok().and_then(|values| values.into_iter().next());
     let object = first.and_then(|(_, value)| value.and_then(Object::parse).ok());
     object.is_some_and(|object| Columns::of("", object.fields.keys().map(String::as_str)).is_ok())
+}
+
+/// The text in standard JSON with an object for each row.
+fn by_rows(text: &str) -> Cow<'_, str> {
+    let text = without_special_numbers(text, |_| "null");
+    match transposed(&text) {
+        Some(rows) => Cow::Owned(rows),
+        None => text,
+    }
+}
+
+/// The rows of a file that is one object of columns, as objects on a line each. A column is an array (`{"text": ["a", "b"], ..}`), or an
+/// object whose keys number the rows (`{"text": {"0": "a", "1": "b"}, ..}`, as pandas writes it). `None` for other files.
+fn transposed(text: &str) -> Option<String> {
+    let file: Map<String, Value> = serde_json::from_str(text).ok()?;
+    let columns: Vec<(String, BTreeMap<u64, Value>)> =
+        file.into_iter().map(|(name, column)| Some((name, cells(column)?))).collect::<Option<_>>()?;
+    let (_, first) = columns.first()?;
+    let has_text = columns.iter().any(|(_, cells)| cells.values().any(Value::is_string));
+    if !has_text || columns.iter().any(|(_, cells)| !cells.keys().eq(first.keys())) {
+        return None;
+    }
+    let mut lines = String::new();
+    for row in first.keys() {
+        let object: Map<String, Value> =
+            columns.iter().map(|(name, cells)| (name.clone(), cells[row].clone())).collect();
+        lines.push_str(&Value::Object(object).to_string());
+        lines.push('\n');
+    }
+    Some(lines)
+}
+
+/// The values of a column by the numbers of their rows; `None` if it is no column, or if a value is itself an array or an object.
+fn cells(column: Value) -> Option<BTreeMap<u64, Value>> {
+    let cells: BTreeMap<u64, Value> = match column {
+        Value::Array(cells) => (0..).zip(cells).collect(),
+        Value::Object(numbered) => {
+            let number = |(key, value): (String, Value)| Some((key.parse().ok()?, value));
+            numbered.into_iter().map(number).collect::<Option<_>>()?
+        }
+        _ => return None,
+    };
+    (!cells.values().any(is_nested)).then_some(cells)
+}
+
+fn is_nested(value: &Value) -> bool {
+    matches!(value, Value::Array(_) | Value::Object(_))
 }
 
 /// The values of a file: the items of an array, or one value on each line. If the first value spans several lines, the others may too.
@@ -136,8 +184,9 @@ fn collect(name: &str, chosen: Option<&Columns>, values: Vec<Numbered<'_>>) -> R
 }
 
 /// The keys of the first object, and the values of all objects, in that order, as text. Values that are not strings are written as JSON.
+/// Keys of arrays and objects are left out, because such values are no texts. `None` if only numbers are left.
 pub(crate) fn grid(text: &str) -> Option<(Vec<String>, Grid)> {
-    let text = without_special_numbers(text, |_| "null");
+    let text = by_rows(text);
     let values = values("", &text).ok()?;
     let values = wrapped(&values).unwrap_or(values);
     let objects: Vec<(usize, Object<'_>)> = values
@@ -145,7 +194,15 @@ pub(crate) fn grid(text: &str) -> Option<(Vec<String>, Grid)> {
         .map(|(row, value)| Some((row, value.and_then(Object::parse).ok()?)))
         .collect::<Option<_>>()?;
     let (_, first) = objects.first()?;
-    let names: Vec<String> = first.fields.keys().cloned().collect();
+    let is_plain =
+        |name: &&String| !objects.iter().any(|(_, object)| object.fields.get(*name).is_some_and(is_nested));
+    let names: Vec<String> = first.fields.keys().filter(is_plain).cloned().collect();
+    let is_text = |name: &String| {
+        objects.iter().any(|(_, object)| object.fields.get(name).is_some_and(Value::is_string))
+    };
+    if !names.iter().any(is_text) {
+        return None;
+    }
     let value = |object: &Object<'_>, name: &String| match object.fields.get(name) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),

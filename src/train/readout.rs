@@ -8,9 +8,9 @@ use super::classifier::Classifier;
 use super::encoder::{ExampleEncoder, Examples};
 use super::evaluation::{EvaluationReport, report};
 use super::features::Cache;
+use super::fits::{ReadoutProgress, fit_linear};
 use super::header::{Header, hex};
 use super::method::{Method, dtype_name};
-use super::readout_export::has_bias;
 use super::replay::check_model;
 use super::resume::keep_tiles;
 use super::session::Session;
@@ -19,8 +19,8 @@ use super::trajectory::Trajectory;
 use super::words::WordReadout;
 use crate::clock::Instant;
 use crate::error::{Result, bail};
-use crate::fit::{Fit, Labels, Readout, Strength, WordHead, folds, plain};
-use crate::model::{Evaluation, ModelSpec, Pooling};
+use crate::fit::{Labels, Strength, WordHead, plain};
+use crate::model::Evaluation;
 use crate::text::encode::Example;
 use crate::text::figures::Answer;
 use crate::text::rows::{Classified, Dataset, Rows};
@@ -34,9 +34,6 @@ const FIRST_HELD_OUT: usize = 64;
 
 /// A fit on label words ends when no entry of the gradient of the mean loss is larger than this.
 const TOLERANCE: f64 = 1e-4;
-
-/// Number of parts of the training rows in a cross-validation.
-const FOLDS: usize = 5;
 
 /// The result of a fit.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,15 +52,15 @@ pub struct ReadoutReport {
 
 /// A run of method readout.
 pub struct ReadoutTrainer {
-    encoder: ExampleEncoder,
-    labels: Labels,
+    pub(super) encoder: ExampleEncoder,
+    pub(super) labels: Labels,
     /// For label words: the pretrained head, once the weights are loaded.
     pretrained: Option<WordHead>,
     /// The index in the data of each training row, in the order they are taken.
-    order: Vec<usize>,
-    train: Cache,
+    pub(super) order: Vec<usize>,
+    pub(super) train: Cache,
     held_out: Option<Cache>,
-    header: Header,
+    pub(super) header: Header,
     start: Option<Instant>,
 }
 
@@ -228,23 +225,23 @@ impl ReadoutTrainer {
         &self.encoder
     }
 
-    /// Computes features up to the next fit, and fits. Returns `None` after the fit on all rows. `progress` receives the number of
-    /// rows whose features are known, and may stop the run by returning an error.
+    /// Computes features up to the next fit, and fits. Returns `None` after the fit on all rows. `progress` may stop the run by
+    /// returning an error.
     ///
     /// # Errors
     /// `non-finite-loss` if a feature is infinite or NaN; errors from the backend; errors from `progress`.
     pub async fn next(
         &mut self,
         session: &mut Session,
-        progress: &mut dyn FnMut(usize) -> Result<()>,
+        progress: &mut dyn FnMut(ReadoutProgress) -> Result<()>,
     ) -> Result<Option<ReadoutReport>> {
         let fitted = self.header.fitted_rows as usize;
         let Some(rows) = self.fits().into_iter().find(|rows| *rows > fitted) else { return Ok(None) };
         self.meet(session);
         let start = *self.start.get_or_insert_with(Instant::now);
-        self.train.grow(session, rows, progress).await?;
+        self.train.grow(session, rows, &mut |rows| progress(ReadoutProgress::Rows(rows))).await?;
         let labels = self.labels.select(&(0..rows).collect::<Vec<_>>());
-        let (loss, strength) = self.fit(session, &labels).await?;
+        let (loss, strength) = self.fit(session, &labels, progress).await?;
         let header = &mut self.header;
         if let Some(classifier) = self.encoder.classifier() {
             header.initial = classifier.values();
@@ -256,13 +253,18 @@ impl ReadoutTrainer {
     }
 
     /// Fits to the features known so far. Returns the loss on them and the strength of the penalty.
-    async fn fit(&mut self, session: &Session, labels: &Labels) -> Result<(f64, f64)> {
+    async fn fit(
+        &mut self,
+        session: &Session,
+        labels: &Labels,
+        progress: &mut dyn FnMut(ReadoutProgress) -> Result<()>,
+    ) -> Result<(f64, f64)> {
         let (features, spec) = (&self.train.features, session.model.spec());
         let ExampleEncoder::Readout(classifier) = &mut self.encoder else {
             bail!(InvalidArgument, "the run has no classifier to fit");
         };
         let Some(words) = &mut classifier.words else {
-            let fit = fit_linear(spec, self.train.pooling, features, labels)?;
+            let fit = fit_linear(spec, self.train.pooling, features, labels, progress)?;
             classifier.linear = fit.rounded()?;
             return Ok((fit.loss, fit.strength));
         };
@@ -276,46 +278,6 @@ impl ReadoutTrainer {
         Ok((fit.loss, fit.strength))
     }
 
-    /// Cross-validates on the training rows, for data with too few rows to hold some out: each part of the rows is answered by a
-    /// classifier that was fitted on the other parts. Returns the report, and the indices in the data of the answered rows, in the
-    /// order of the report's answers. A row that is the only one of its label is left out. Returns `None` before the fit on all
-    /// rows, and on label words.
-    ///
-    /// # Errors
-    /// The errors of [`Readout::fit`].
-    pub fn cross_validate(&self, session: &Session) -> Result<Option<(EvaluationReport, Vec<usize>)>> {
-        let ExampleEncoder::Readout(classifier) = &self.encoder else { return Ok(None) };
-        if self.header.fitted_rows as usize != self.train.len() || classifier.words.is_some() {
-            return Ok(None);
-        }
-        let width = session.model.spec().hidden as usize;
-        let features = |rows: &[usize]| -> Vec<f32> {
-            rows.iter().flat_map(|row| &self.train.features[row * width..][..width]).copied().collect()
-        };
-        let part_of = folds(&self.labels, FOLDS);
-        let (mut loss, mut answers, mut answered) = (0.0, Vec::new(), Vec::new());
-        for part in 0..FOLDS {
-            let (out, kept): (Vec<usize>, Vec<usize>) =
-                (0..part_of.len()).partition(|row| part_of[*row] == Some(part));
-            if out.is_empty() {
-                continue;
-            }
-            let (spec, labels) = (session.model.spec(), self.labels.select(&kept));
-            let fit = fit_linear(spec, self.train.pooling, &features(&kept), &labels)?;
-            let classifier = Classifier { linear: fit.rounded()?, ..classifier.clone() };
-            let targets =
-                out.iter().flat_map(|row| self.train.examples.examples[*row].targets.iter().copied());
-            let targets: Vec<_> = targets.collect();
-            let Evaluation { losses, predictions, .. } = classifier.evaluate(&features(&out), &targets)?;
-            loss += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
-            let pairs = targets.iter().zip(&predictions);
-            answers.extend(pairs.map(|(target, found)| Answer { expected: target.label, answered: *found }));
-            answered.extend(out.iter().map(|row| self.order[*row]));
-        }
-        let report = report(&self.encoder, answered.len(), loss, answers).check()?;
-        Ok(Some((report, answered)))
-    }
-
     /// Evaluates the last fit on at most `most` held-out rows. Their features are computed only once.
     ///
     /// # Errors
@@ -324,14 +286,16 @@ impl ReadoutTrainer {
         &mut self,
         session: &mut Session,
         most: usize,
-        progress: &mut dyn FnMut(usize) -> Result<()>,
+        progress: &mut dyn FnMut(ReadoutProgress) -> Result<()>,
     ) -> Result<Option<EvaluationReport>> {
         let (Some(held_out), ExampleEncoder::Readout(classifier)) = (&mut self.held_out, &self.encoder)
         else {
             return Ok(None);
         };
         let done = self.train.done;
-        held_out.grow(session, most.min(held_out.len()), &mut |_| progress(done)).await?;
+        held_out
+            .grow(session, most.min(held_out.len()), &mut |_| progress(ReadoutProgress::Rows(done)))
+            .await?;
         let examples = &held_out.examples.examples[..held_out.done];
         let targets: Vec<_> = examples.iter().flat_map(|example| example.targets.iter().copied()).collect();
         let Evaluation { losses, predictions, .. } = classifier.evaluate(&held_out.features, &targets)?;
@@ -349,20 +313,6 @@ fn classified(data: &Dataset) -> Result<&[Classified]> {
         Rows::Classified(rows) => Ok(rows),
         _ => bail!(DataInvalid, "{}: method readout needs the fields text and label", data.name),
     }
-}
-
-/// Fits a linear classifier to `features`, `[rows, hidden]`, with an L2 strength chosen by cross-validation.
-///
-/// # Errors
-/// The errors of [`Readout::fit`].
-pub(super) fn fit_linear(
-    spec: &ModelSpec,
-    pooling: Pooling,
-    features: &[f32],
-    labels: &Labels,
-) -> Result<Readout> {
-    let fit = Fit { strength: Strength::Chosen, bias: has_bias(spec, pooling) };
-    Readout::fit(features, spec.hidden as usize, labels, fit)
 }
 
 /// The order in which the rows are taken: shuffled, with the first row of each label moved to the front.

@@ -2,7 +2,8 @@
 
 use super::encoder::ExampleEncoder;
 use super::features::Cache;
-use super::readout::{fit_linear, order};
+use super::fits::fit_linear;
+use super::readout::order;
 use super::session::Session;
 use super::trainer::Trainer;
 use crate::error::{Result, bail};
@@ -32,7 +33,8 @@ impl Trainer {
         let rows = cache.len();
         cache.grow(session, rows, &mut |_| Ok(())).await?;
         let spec = session.model.spec();
-        let fit = fit_linear(spec, classifier.pooling, &cache.features, &labels.select(&order))?;
+        let labels = labels.select(&order);
+        let fit = fit_linear(spec, classifier.pooling, &cache.features, &labels, &mut |_| Ok(()))?;
         classifier.linear = fit.rounded()?;
         self.trajectory.refits.push(classifier.linear.values());
         // The old classifier is removed from the device first, so that the two are never there at the same time.

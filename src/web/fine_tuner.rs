@@ -123,14 +123,14 @@ impl Tuner {
     }
 
     /// Runs one step of the training; returns `undefined` when it is complete. `cancel` stops it between two submits, which also
-    /// stops the run. `on_progress` receives the number of programs that are compiled for it.
+    /// stops the run. `on_progress` receives the number of programs that are compiled for it, and how far a fit of a readout is.
     pub async fn step(
         &mut self,
         cancel: JsValue,
         on_progress: Option<Function>,
     ) -> std::result::Result<JsValue, JsValue> {
-        self.watch_programs(on_progress);
-        let step = self.stoppable_step(cancel).await;
+        self.watch_programs(on_progress.clone());
+        let step = self.stoppable_step(cancel, on_progress).await;
         self.watch_programs(None);
         match step.map_err(js_error)? {
             Some(step) => to_js(&step).map_err(js_error),

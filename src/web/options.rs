@@ -101,7 +101,7 @@ pub(super) fn copied(array: &js_sys::Uint8Array) -> Vec<u8> {
 /// Returns an error if the caller has requested a stop by setting `aborted` in the object that it passed.
 pub(super) fn check_cancel(cancel: &JsValue) -> Result<()> {
     match field(cancel, "aborted").is_some_and(|aborted| aborted.is_truthy()) {
-        true => bail!(Aborted, "stopped as asked"),
+        true => bail!(Aborted, "stopped on request"),
         false => Ok(()),
     }
 }

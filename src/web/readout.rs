@@ -7,8 +7,29 @@ use super::fine_tuner::{State, Tuner};
 use super::options::{self, Progress, Prompting};
 use super::plan;
 use super::report::{Evaluated, Start, Step};
+use crate::clock::Instant;
 use crate::error::{Result, bail, err};
-use crate::train::{Classifier, ExampleEncoder, Options, ReadoutTrainer, Sizes, Trajectory};
+use crate::train::{Classifier, ExampleEncoder, Options, ReadoutProgress, ReadoutTrainer, Sizes, Trajectory};
+
+/// The minimum time between two reports of a fit. A trial fit may take less than a millisecond.
+const REPORT_MS: f64 = 100.0;
+
+/// Reports the progress of a readout of `rows` rows to a listener.
+fn teller(rows: u64, listener: Option<Function>) -> impl FnMut(ReadoutProgress) {
+    let mut last: Option<Instant> = None;
+    move |now| {
+        let Some(listener) = &listener else { return };
+        let (stage, loaded, total) = match now {
+            ReadoutProgress::Rows(known) => ("readout", known as u64, rows),
+            ReadoutProgress::Fits { done, all } => ("fit", done as u64, all as u64),
+        };
+        if stage == "fit" && last.is_some_and(|last| last.elapsed_ms() < REPORT_MS) {
+            return;
+        }
+        last = Some(Instant::now());
+        Progress { stage, file: "", loaded, total }.tell(listener);
+    }
+}
 
 impl Tuner {
     /// Starts a run of method readout, on label words if there is a template. A run takes seconds, so a restored one also starts again.
@@ -67,8 +88,9 @@ impl Tuner {
         cancel: &JsValue,
     ) -> Result<ExampleEncoder> {
         let total = fitter.rows() as u64;
-        let mut progress = |rows: usize| {
-            Progress { stage: "readout", file: "", loaded: rows as u64, total }.tell(on_progress);
+        let mut tell = teller(total, Some(on_progress.clone()));
+        let mut progress = |now| {
+            tell(now);
             options::check_cancel(cancel)
         };
         while fitter.next(&mut self.session, &mut progress).await?.is_some() {}
@@ -87,14 +109,19 @@ impl Tuner {
     }
 
     /// Runs the next fit, reported as a step; `None` after the last one.
-    pub(super) async fn next_fit(&mut self) -> Result<Option<Step>> {
+    pub(super) async fn next_fit(&mut self, on_progress: Option<Function>) -> Result<Option<Step>> {
         let State::Readout(trainer) = &mut self.state else {
             bail!(InvalidArgument, "no readout has been started");
         };
-        let Some(report) = trainer.next(&mut self.session, &mut |_| Ok(())).await? else { return Ok(None) };
+        let mut tell = teller(trainer.rows() as u64, on_progress);
+        let mut progress = |now| {
+            tell(now);
+            Ok(())
+        };
+        let Some(report) = trainer.next(&mut self.session, &mut progress).await? else { return Ok(None) };
         let mut evaluation: Option<Evaluated> = report.held_out.map(Into::into);
         if let Some(rows) = &self.cross_validated
-            && let Some((report, places)) = trainer.cross_validate(&self.session)?
+            && let Some((report, places)) = trainer.cross_validate(&self.session, &mut progress)?
         {
             let wrong = report.labels.as_ref().map(|labels| labels.wrong(&rows.select(&places)));
             evaluation = Some(Evaluated { wrong, ..report.into() });

@@ -9,7 +9,7 @@ use super::plan;
 use super::report::{Start, Step};
 use crate::error::{Code, Result, bail, err};
 use crate::names::Named;
-use crate::text::rows::Dataset;
+use crate::text::rows::{Dataset, Rows};
 use crate::train::{
     Best, Diagnosis, ExampleEncoder, Examples, Method, Options, ReadoutTrainer, Session, Settings, Sizes,
     Trainer, Trajectory, Trial, dtype_name, search,
@@ -112,6 +112,9 @@ impl Tuner {
                 "keepBest: expected held-out data to choose by, found neither eval nor holdOut"
             );
         }
+        if given.balanced == Some(true) && !matches!(data.rows, Rows::Classified(_) | Rows::Questions(_)) {
+            bail!(InvalidArgument, "balanced: expected rows with labels in {}, found none", data.name);
+        }
         // There must be evaluations to choose from.
         if given.keep_best && settings.evaluate_every == 0 {
             settings.evaluate_every = settings.steps;
@@ -177,9 +180,13 @@ impl Tuner {
         }
     }
 
-    pub(super) async fn stoppable_step(&mut self, cancel: JsValue) -> Result<Option<Step>> {
+    pub(super) async fn stoppable_step(
+        &mut self,
+        cancel: JsValue,
+        on_progress: Option<Function>,
+    ) -> Result<Option<Step>> {
         self.device.stop_when(Some(Box::new(move || options::check_cancel(&cancel))));
-        let step = self.next_step().await;
+        let step = self.next_step(on_progress).await;
         self.device.stop_when(None);
         if let (Err(error), State::Training(trainer)) = (&step, &self.state)
             && matches!(error.code(), Code::Aborted | Code::NonFiniteLoss)
@@ -191,9 +198,9 @@ impl Tuner {
         step
     }
 
-    async fn next_step(&mut self) -> Result<Option<Step>> {
+    async fn next_step(&mut self, on_progress: Option<Function>) -> Result<Option<Step>> {
         if let State::Readout(_) = &self.state {
-            return self.next_fit().await;
+            return self.next_fit(on_progress).await;
         }
         let State::Training(trainer) = &mut self.state else {
             bail!(InvalidArgument, "no training has been started");

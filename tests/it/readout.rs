@@ -62,9 +62,9 @@ device_test! {
         let text = lines.fold("text,label\nthe only one,c\n".to_owned(), |text, line| text + &line + "\n");
         let settings = options(None).resolve(session.model.spec(), None).unwrap();
         let mut run = ReadoutTrainer::new(&session, settings, &csv(&text), None).unwrap();
-        assert!(run.cross_validate(&session).unwrap().is_none());
+        assert!(run.cross_validate(&session, &mut |_| Ok(())).unwrap().is_none());
         finish(&mut run, &mut session).await;
-        let (report, mut places) = run.cross_validate(&session).unwrap().unwrap();
+        let (report, mut places) = run.cross_validate(&session, &mut |_| Ok(())).unwrap().unwrap();
         assert_eq!(report.examples, 40);
         let right: u64 = report.labels.unwrap().per_label.iter().map(|label| label.correct as u64).sum();
         assert_eq!(report.accuracy.unwrap(), right as f64 / 40.0);

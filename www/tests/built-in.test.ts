@@ -41,7 +41,7 @@ describe.skipIf(FAKE)('MiniLM', () => {
     await loadModel(page);
     await page.getByRole('radio', { name: 'Paste' }).check();
     await page.getByLabel('Your examples, one per line').fill(ROWS.join('\n'));
-    await page.getByText('24 examples to learn from. To measure what it learns, each of them is also sorted').waitFor();
+    await page.getByText('24 examples to learn from. To measure what it learns, each example is also sorted').waitFor();
     // Without label words there is nothing to choose about them.
     expect(await page.locator('#prompt-view').isVisible()).toBe(false);
     await page.getByRole('button', { name: 'Next: training' }).click();

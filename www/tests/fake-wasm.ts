@@ -178,7 +178,7 @@ export class Tuner implements WasmTuner {
       if (config === undefined || this.#done >= this.#until) return undefined;
       for (let part = 0; part < 4; part++) {
         await pause(pace.stepMs / 4);
-        if (cancel.aborted) throw failure('aborted', 'stopped as asked');
+        if (cancel.aborted) throw failure('aborted', 'stopped on request');
         if (trouble.lose > 0 && trouble.lose-- === 1) this.#lost = true;
         if (this.#lost) throw failure('device-lost', 'the GPU went away');
       }

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { areForeign, foreignTexts, readsInPieces } from '../src/page/knows.ts';
+import { areForeign, areUnlike, foreignTexts, readsInPieces } from '../src/page/knows.ts';
 import { FAKE, look, openSite, overflows, PACKAGE, PHONE, pick, visit, visitPackage, type Site } from './browser.ts';
 import { chooseModel, loadModel, TINY_FILES } from './steps.ts';
 
@@ -18,6 +18,7 @@ const RUSSIAN = ['Можешь забрать детей по дороге до�
 const EMOJI = ['😀😀👍', '🎉🎂🎁', 'ok 👍', '50% off!!! 🎉🎉'];
 const CODE = ['for (let i = 0; i < rows.length; i++) { total += rows[i]; }', 'SELECT name FROM users WHERE age > 30', 'git commit -m "Fix the parser"', '+49 171 1234567'];
 
+const FRENCH = ["Peux-tu chercher les enfants en rentrant ?", "Réunion à quatre heures, apporte le rapport s'il te plaît", 'La facture est en retard, payez avant vendredi', "Votre colis n'a pas pu être livré, cliquez ici"];
 
 /** Short texts of several kinds and languages. */
 const SHORT = JSON.parse(readFileSync(new URL('short-texts.json', import.meta.url), 'utf8')) as Record<'english' | 'names' | 'german' | 'spanish' | 'polish', string[]>;
@@ -47,6 +48,22 @@ test('a text counts by its letters, not by what every model spells sign by sign'
   expect(await foreignTexts(unknown, ['好好好好好', 'one thing', 'and another', 'and more of it'])).toBeUndefined();
 });
 
+/** The texts of the sample of messages. */
+const MESSAGES = readFileSync(new URL('../public/samples/messages.csv', import.meta.url), 'utf8').split('\n').slice(1).map((line) => line.replace(/,\w*$/, ''));
+
+test('a sentence is unlike the examples if it shares no words with them and is read in pieces', async () => {
+  // This tokenizer has a token for each word of the messages, and one for each three letters of another word.
+  const known = new Set(MESSAGES.join(' ').toLowerCase().match(/\p{L}+/gu));
+  const tokens = (text: string): number => (text.match(/\p{L}+/gu) ?? []).reduce((sum, word) => sum + (known.has(word.toLowerCase()) ? 1 : Math.ceil(word.length / 3) + 1), 0);
+  const tuner = { tokenLengths: async (texts: readonly string[]) => texts.map(tokens) };
+  const asked = ['Kannst du die Kinder auf dem Heimweg abholen?', 'Can you pick up the kids on your way home?', 'Großmutter lässt grüßen', 'See https://www.example.org/mailman/listinfo now', '집에 오는 길에 아이들 좀 데려올래?'];
+  expect(await areUnlike(tuner, asked, MESSAGES)).toEqual([true, false, false, false, false]);
+  // Nothing is said with a few examples, or by a model of many languages, which has a token for each word.
+  expect(await areUnlike(tuner, asked, MESSAGES.slice(0, 10))).toEqual(asked.map(() => false));
+  const everywhere = { tokenLengths: async (texts: readonly string[]) => texts.map((text) => text.split(' ').length) };
+  expect(await areUnlike(everywhere, asked, MESSAGES)).toEqual(asked.map(() => false));
+});
+
 /** The built-in models, where they have been downloaded, as `foreignTexts` counts with them. */
 const MODELS = resolve(import.meta.dirname, '../../models');
 const BUILT_IN = [
@@ -73,6 +90,13 @@ describe.skipIf(FAKE)('with the engine', () => {
     // Languages in Latin letters: with enough words, it is clear which one the vocabulary was made for.
     for (const known of [[...ENGLISH, ...SHORT.english], SHORT.names, Array.from({ length: 20 }, () => CODE).flat(), GERMAN]) expect([known[0], await readsInPieces(tuner, known)]).toEqual([known[0], false]);
     for (const foreign of [[...GERMAN, ...SHORT.german], SHORT.spanish, SHORT.polish]) expect([foreign[0], await readsInPieces(tuner, foreign)]).toEqual([foreign[0], true]);
+    // Of single sentences, most in other languages are unlike the examples, and none in English is.
+    const languages = [...GERMAN, ...SHORT.german, ...SHORT.spanish, ...SHORT.polish, ...FRENCH];
+    const unlike = await areUnlike(tuner, languages, MESSAGES);
+    expect(languages.filter((_, at) => unlike[at]).length).toBeGreaterThan(languages.length / 2);
+    const english = [...ENGLISH, ...SHORT.english, ...SHORT.names, ...CODE, ...EMOJI, ...MESSAGES];
+    const wrongly = await areUnlike(tuner, english, MESSAGES);
+    expect(english.filter((_, at) => wrongly[at])).toEqual([]);
     await lib.close();
   });
 

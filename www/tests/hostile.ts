@@ -108,8 +108,8 @@ export async function assault({ module, wasm, hub, tiles, seed, calls, worker, t
     const changes = Array.from({ length: Math.floor(next() * 4) }, () => [of(names), value()]);
     return { ...good, ...Object.fromEntries(changes) };
   };
-  const RUN = ['method', 'loraRank', 'loraAlpha', 'loraTargets', 'loraA', 'prefixLength', 'preset', 'readout', 'refitEvery', 'keepBest', 'pooling', 'trainable', 'estimator', 'probes', 'distribution', 'clip', 'momentum', 'optimizer', 'beta1', 'beta2', 'adamEpsilon', 'rank', 'interval', 'objective', 'steps', 'batchSize', 'microBatch', 'learningRate', 'schedule', 'weightDecay', 'epsilon', 'seed', 'sequential', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'];
-  const TRAIN = [...RUN, 'data', 'dataName', 'eval', 'evalName', 'dtype', 'keep', 'signal', 'onStart', 'task', 'template', 'labels', 'unknown'];
+  const RUN = ['method', 'loraRank', 'loraAlpha', 'loraTargets', 'loraA', 'prefixLength', 'preset', 'readout', 'refitEvery', 'keepBest', 'pooling', 'trainable', 'estimator', 'probes', 'distribution', 'clip', 'momentum', 'optimizer', 'beta1', 'beta2', 'adamEpsilon', 'rank', 'interval', 'objective', 'steps', 'batchSize', 'microBatch', 'learningRate', 'schedule', 'weightDecay', 'epsilon', 'seed', 'sequential', 'balanced', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'];
+  const TRAIN = [...RUN, 'data', 'dataName', 'eval', 'evalName', 'crossValidate', 'dtype', 'keep', 'signal', 'onStart', 'task', 'template', 'labels', 'unknown'];
   const CREATE = ['model', 'hub', 'token', 'cache', 'dtype', 'limits', 'tiles', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
   const run = { ...task, steps: 2, batchSize: 2, maxLength: 16, learningRate: 1e-3 };
 

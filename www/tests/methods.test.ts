@@ -206,6 +206,29 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.resumed).toBe(found.record);
   });
 
+  test('a readout reports the rows that it has read, and how far a fit is', async () => {
+    const { heard, refused } = await page.evaluate(
+      async ({ module: { FineTuner }, files }) => {
+        const heard: { stage: string; loaded: number; total: number }[] = [];
+        const tuner = await FineTuner.create({ model: files, onProgress: ({ stage, loaded, total }) => heard.push({ stage, loaded, total }) });
+        const data = Array.from({ length: 240 }, (_, at) => ({ text: `${'very '.repeat(at % 7)}happy film ${at}`, label: `label ${at % 24}` }));
+        for await (const _ of tuner.train({ method: 'readout', data, crossValidate: true }));
+        const refused = await tuner.train({ data: 'A text without labels.', dataName: 'a.txt', balanced: true, steps: 1 }).next().then(() => '', (error: Error) => error.message);
+        await tuner.dispose();
+        return { heard, refused };
+      },
+      { module, files },
+    );
+    const rows = heard.filter(({ stage }) => stage === 'readout');
+    expect(rows.map(({ loaded }) => loaded)).toEqual(rows.map(({ loaded }) => loaded).toSorted((a, b) => a - b));
+    expect(rows.at(-1)).toEqual({ stage: 'readout', loaded: 240, total: 240 });
+    const fits = heard.filter(({ stage }) => stage === 'fit');
+    // A fit on these rows tries 12 strengths on five parts. The cross-validation makes five such fits.
+    expect(new Set(fits.map(({ total }) => total))).toEqual(new Set([60, 300]));
+    for (const { loaded, total } of fits) expect(loaded).toBeLessThanOrEqual(total);
+    expect(refused).toContain('balanced: expected rows with labels in a.txt, found none');
+  });
+
   test('in-context learning answers as transformers does', async () => {
     const { template, labels, evaluated, cases } = JSON.parse(readFileSync(golden('in_context.json'), 'utf8')) as InContext;
     const [plain, shown] = cases;

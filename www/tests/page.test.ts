@@ -268,7 +268,7 @@ test('typed examples, and a training record that is opened in another visit', as
   await page.getByText('12 texts, 2 labels.').waitFor();
   await page.getByRole('button', { name: 'Remove “a bad film 5”' }).click();
   await page.getByText('11 texts, 2 labels.').waitFor();
-  await page.getByText('11 examples to learn from. To measure what it learns, each of them is also sorted').waitFor();
+  await page.getByText('11 examples to learn from. To measure what it learns, each example is also sorted').waitFor();
   await shoot(page, 'phone-light-2-typed');
   expect(await faultsOf(page)).toEqual([]);
   await useSample(page);

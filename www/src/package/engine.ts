@@ -47,7 +47,7 @@ const RECOVERY_PAUSES = [100, 1000, 3000];
 /** The same for a model that was being loaded. It is loaded only once more, because loading takes long, and memory may be too small for it. */
 const LOADING_PAUSE = 1000;
 
-/** The number of first steps of a run that report progress, because they compile the GPU's programs. */
+/** The number of first steps of a run that report progress, because they compile the GPU's programs. Every fit of a readout reports it. */
 const WATCHED = 2;
 
 /** Loads the module for a device when a call first needs it. If `computes` is set, the module also gets its threads. */
@@ -288,7 +288,7 @@ export class Engine implements Endpoint {
       this.#endText();
       try {
         const step = await withCancel(hooks, (cancel) =>
-          this.#withRecovery(hooks, (tuner) => tuner.step(cancel, run.steps++ < WATCHED ? hooks.onProgress : undefined)),
+          this.#withRecovery(hooks, (tuner) => tuner.step(cancel, run.config.method === 'readout' || run.steps++ < WATCHED ? hooks.onProgress : undefined)),
         );
         if (step === undefined) {
           // With `keepBest`, it may be only here that the run returns to the weights of an earlier step.

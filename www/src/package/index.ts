@@ -79,7 +79,7 @@ export async function inspectModel(
 
 /**
  * The id of a model of the Hugging Face hub: the same one for each way in which {@link CreateOptions.model} can name it, such as the
- * address of a page. `undefined` for what is not a model of the hub.
+ * address of a page. `undefined` for anything else.
  */
 export function hubName(model: string): string | undefined {
   const found = fromAddress(model.trim(), HUB) ?? fromId(model.trim());
@@ -207,8 +207,8 @@ export class FineTuner {
    * In the meantime the model can be used, evaluated and exported. A model has one training at a time: a second call of `train` ends the
    * first one, whose next step then rejects with `invalid-argument`.
    *
-   * A run whose loss explodes ends with `non-finite-loss` and a value to try. Its trajectory is then
-   * that of the steps up to the last good one, and the weights follow it.
+   * A run whose loss explodes ends with `non-finite-loss` and a value to try. Its trajectory then
+   * ends at the last good step, and the weights are those after that step.
    *
    * @throws {@link PocketError} `data-invalid`, `non-finite-loss`, `device-lost`, `out-of-memory`,
    * `limit-exceeded`, `aborted` or `invalid-argument`.

@@ -9,7 +9,7 @@ import type { ClassifyOptions, EvaluateOptions, GenerateOptions } from './types/
 import type { Data, NamedBlob, Prompt, ReadOptions } from './types/data.js';
 import type { CreateOptions, Device, DType, PlanOptions, ProbeOptions, RemoteOptions } from './types/model.js';
 import type { Estimator, Method, RestoreOptions, TrainOptions } from './types/training.js';
-import { DRAW_OPTIONS, METHOD_OPTIONS, RUN_OPTIONS } from './types/options.js';
+import { DRAW_OPTIONS, type DrawOptions, METHOD_OPTIONS, RUN_OPTIONS } from './types/options.js';
 import type { WasmGenerateOptions } from './wasm.js';
 
 /** The values that the engine knows. The types list the same values. */
@@ -203,8 +203,26 @@ export function trainConfig(options: TrainOptions): TrainConfig {
   refuseBadRun('train', options);
   refuseNoData('train: data', options.data);
   if (options.eval !== undefined) refuseNoData('train: eval', options.eval);
+  refuseWithoutEffect(options);
+  refuseSeedOfNoDraw('train', options);
   const { signal, onStart, ...rest } = options;
   return compact(rest);
+}
+
+/** Refuses options that need another one. Without it they would have no effect, or the training rows would be measured as if they were held out. */
+function refuseWithoutEffect({ eval: held, evalName, evaluateEvery = 0, crossValidate, holdOut = 0, method }: TrainOptions): void {
+  if (evaluateEvery > 0 && held === undefined && holdOut === 0) {
+    throw invalid('train: evaluateEvery: expected held-out data to evaluate on, found neither eval nor holdOut');
+  }
+  if (evalName !== undefined && held === undefined) throw invalid('train: evalName: expected eval, whose name it is, found none');
+  if (crossValidate === true && method !== 'readout') {
+    throw invalid(`train: crossValidate: expected method readout, found ${method ?? 'no method'}`);
+  }
+}
+
+/** Refuses a seed of a draw if nothing is drawn. */
+function refuseSeedOfNoDraw(call: string, { shots = 0, holdOut = 0, dataSeed = 0 }: DrawOptions): void {
+  if (dataSeed > 0 && shots === 0 && holdOut === 0) throw invalid(`${call}: dataSeed: expected a draw of rows, found neither shots nor holdOut`);
 }
 
 export function planConfig(options: PlanOptions, base: string): PlanConfig {
@@ -247,6 +265,9 @@ export function evaluateConfig(data: Data, options: EvaluateOptions): EvaluateCo
   if ((options.inContext ?? 0) > 0 !== (options.train !== undefined)) {
     throw invalid('evaluate: inContext and train need each other: the rows of train precede each evaluated row');
   }
+  for (const name of ['trainName', 'dataSeed'] as const) {
+    if ((options[name] ?? 0) !== 0 && options.train === undefined) throw invalid(`evaluate: ${name}: expected train, found none`);
+  }
   const { signal, ...rest } = options;
   return compact({ ...rest, data });
 }
@@ -256,6 +277,7 @@ export function readConfig(data: Data, options: ReadOptions): ReadOptions {
   for (const name of ['labeled', 'unlabeled'] as const) refuseOther('readRows', name, options[name], [true, false]);
   refuseOther('readRows', 'format', options.format, ['csv', 'tsv', 'jsonl', 'json', 'text']);
   refuseBadNumber('readRows', options, Object.keys(DRAW_OPTIONS), true);
+  refuseSeedOfNoDraw('readRows', options);
   refuseNoData('readRows: data', data);
   return compact(options);
 }

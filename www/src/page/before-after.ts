@@ -1,6 +1,6 @@
 /** Measures a model before and after training: on the person's sentences and the texts that are kept aside, or by what it writes after some openings. */
 import type { FineTuner } from 'pocketllm';
-import { areForeign } from './knows.ts';
+import { areForeign, areUnlike } from './knows.ts';
 import { isAbort } from './problem.ts';
 import { worded } from './prompt.ts';
 import { thinned } from './rows.ts';
@@ -33,7 +33,7 @@ export async function measure(
       if (signal.aborted) return;
       each[when] = await tuner.classify(each.text, prompt);
     }
-    if (when === 'after') await markForeign(tuner, app.comparisons);
+    if (when === 'after') await markForeign(tuner, app.comparisons, dataset);
     const kept = thinned(dataset.heldOut, heldOut);
     const rows = app.prompting?.readout === true ? kept : worded(kept, dataset);
     if (rows.length === 0 || folded) return;
@@ -44,11 +44,16 @@ export async function measure(
   }
 }
 
-/** Marks the texts whose letters the model hardly knows. */
-export async function markForeign(tuner: FineTuner, comparisons: readonly Comparison[]): Promise<void> {
+/** Marks the texts whose letters the model hardly knows, and those that seem to be in another language than the examples. */
+export async function markForeign(tuner: FineTuner, comparisons: readonly Comparison[], dataset: Dataset | undefined): Promise<void> {
+  const texts = comparisons.map(({ text }) => text);
+  const examples = dataset?.kind === 'labelled' ? [...dataset.train, ...dataset.heldOut].map(({ text }) => text) : [];
   // An error here also happens when the model is asked, which reports it.
-  const foreign = await areForeign(tuner, comparisons.map(({ text }) => text)).catch(() => []);
-  comparisons.forEach((each, at) => foreign[at] === true && (each.foreign = true));
+  const [foreign = [], unlike = []] = await Promise.all([areForeign(tuner, texts), areUnlike(tuner, texts, examples)]).catch(() => []);
+  comparisons.forEach((each, at) => {
+    if (foreign[at] === true) each.foreign = true;
+    else if (unlike[at] === true) each.unlike = true;
+  });
 }
 
 /** Tokens that the model writes after an opening. */

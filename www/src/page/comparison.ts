@@ -20,7 +20,7 @@ function likeliest(labels: readonly string[], scores: Classification | undefined
 }
 
 /** One sentence, shortened to `length` characters, with a pair of bars for each label. */
-export function comparison({ text, before, after, learned, foreign }: Comparison, prompting: Prompting | undefined, length: number): HTMLLIElement {
+export function comparison({ text, before, after, learned, foreign, unlike }: Comparison, prompting: Prompting | undefined, length: number): HTMLLIElement {
   const share = (from: Classification | undefined, label: string): number | undefined =>
     from?.scores.find((score) => score.label === label)?.probability;
   const { names, labels } = prompting ?? { names: new Map<string, string>(), labels: [] };
@@ -50,6 +50,7 @@ export function comparison({ text, before, after, learned, foreign }: Comparison
     }),
     ...(learned === true ? [el('p', { class: 'note' }, t.results.learned)] : []),
     ...(foreign === true ? [el('p', { class: 'note' }, t.results.foreign)] : []),
+    ...(unlike === true ? [el('p', { class: 'note' }, t.results.unlike)] : []),
   );
 }
 

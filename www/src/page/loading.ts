@@ -20,6 +20,7 @@ const STAGES: Record<LoadProgress['stage'], string> = {
   replay: t.loading.replay,
   search: t.loading.search,
   readout: t.loading.readout,
+  fit: t.loading.fit,
   programs: t.live.preparing,
   evaluate: t.live.evaluating,
 };
@@ -57,7 +58,7 @@ export function showProgress({ stage, loaded, total }: LoadProgress): void {
   const line = byId('load-stage', HTMLElement);
   if (line.textContent !== STAGES[stage]) announce(STAGES[stage]);
   line.textContent = STAGES[stage];
-  const units = ['replay', 'search', 'readout', 'programs', 'evaluate'].includes(stage) ? t.loading.of(count(loaded), count(total)) : t.loading.of(bytes(loaded), bytes(total));
+  const units = ['replay', 'search', 'readout', 'fit', 'programs', 'evaluate'].includes(stage) ? t.loading.of(count(loaded), count(total)) : t.loading.of(bytes(loaded), bytes(total));
   byId('load-bytes', HTMLElement).textContent = total > 0 ? units : '';
   const bar = byId('load-bar', HTMLProgressElement);
   if (total > 0) bar.value = loaded / total;

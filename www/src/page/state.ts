@@ -59,6 +59,8 @@ export interface Comparison {
   learned?: boolean;
   /** Whether the model hardly knows its letters. */
   foreign?: boolean;
+  /** Whether it seems to be in another language than the examples. */
+  unlike?: boolean;
 }
 
 export interface App {

@@ -12,6 +12,8 @@ import { t } from './text.ts';
 
 /** Milliseconds between two steps that are shown. */
 const SHOWN_EVERY_MS = 100;
+/** A fit that takes longer than this is shown. Shorter ones would only make the line flicker. */
+const LONG_FIT_MS = 700;
 
 /** How a run ended. */
 interface Ending {
@@ -49,6 +51,10 @@ export class TrainView {
   readonly #left = byId('train-left', HTMLElement);
   readonly #status = byId('train-status', HTMLElement);
   #shownAt = 0;
+  /** When the last example was read, or the last fit ended. */
+  #readAt = 0;
+  /** Whether a readout has learned from some of the examples. */
+  #hasLearned = false;
   /** The last evaluation of the run. */
   #evaluation: Evaluation | undefined;
 
@@ -142,12 +148,18 @@ export class TrainView {
     this.#left.textContent = '';
   }
 
-  /** Shows what the engine is doing: it compiles programs, tests the model, searches for a learning rate, or restarts a GPU that was lost. */
+  /** Shows what the engine is doing: it compiles programs, reads examples, fits a readout to them, tests the model, searches for a learning rate, or restarts a GPU that was lost. */
   showProgress(progress: LoadProgress): void {
     const { stage, loaded, total } = progress;
     if (stage === 'programs' || stage === 'evaluate') {
       this.#show(stage === 'programs' ? t.live.programs(loaded, total) : t.live.evaluated(loaded, total));
       this.#bar.value = loaded / Math.max(1, total);
+    } else if (stage === 'readout') {
+      this.#readAt = performance.now();
+      this.#bar.value = loaded / Math.max(1, total);
+      if (!this.#hasLearned) this.#show(stageName(progress));
+    } else if (stage === 'fit') {
+      if (performance.now() - this.#readAt > LONG_FIT_MS) this.#show(`${stageName(progress)}: ${t.loading.of(count(loaded), count(total))}`);
     } else if (stage === 'search') this.#show(`${stageName(progress)}: ${t.loading.of(count(loaded), count(total))}`);
     else this.#show(stage === 'replay' ? t.trainings.recoveredRestoring(count(loaded), count(total)) : t.training.gpuLost(stageName(progress)));
   }
@@ -158,6 +170,7 @@ export class TrainView {
     byId('train-facts', HTMLElement).replaceChildren();
     this.chart.start(steps, losses);
     this.#evaluation = undefined;
+    this.#hasLearned = false;
     this.predictions.hide();
     byId('verdict', HTMLElement).textContent = '';
     this.heldOut('');
@@ -192,6 +205,8 @@ export class TrainView {
 
   /** Shows how many examples a readout has learned from. */
   showLearned(rows: number, examples: number, last: boolean): void {
+    this.#readAt = performance.now();
+    this.#hasLearned = true;
     if (!this.#due(last)) return;
     this.#bar.value = rows / Math.max(1, examples);
     this.attention.progress(this.#bar.value);

@@ -63,7 +63,7 @@ export function setUpTry(app: App, flow: Flow): void {
       if (tuner === undefined || prompting === undefined) return;
       const after = await tuner.classify(text, asked(prompting));
       const made = toCompare([text], app.dataset, prompting.readout === true).map((each) => ({ ...each, after }));
-      await markForeign(tuner, made);
+      await markForeign(tuner, made, app.dataset);
       app.comparisons.push(...made);
       announce(`${prompting.names.get(after.label) ?? after.label}: ${percent(after.scores[0]?.probability ?? 0)}`);
       question.value = '';

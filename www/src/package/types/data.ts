@@ -13,7 +13,7 @@ export interface LabelledText {
   label: string;
 }
 
-/** A text to write like. Every token of it is learned, and that it ends. Of such examples alone, all are texts. */
+/** A text to write like. Every token of it is learned, and also where it ends. This form is recognized if all examples have it. */
 export interface PlainText {
   /** The text. */
   text: string;
@@ -50,14 +50,14 @@ export type Prompt = string | readonly ChatMessage[] | Conversation;
 
 /**
  * Data for training or evaluation: an array of examples; the content of a CSV, TSV, JSON or JSONL file, or plain
- * text, as a string; or a `File` or `Blob` with such content, which is read in the worker. Errors call an array `data.json` and name its
- * rows from 1.
+ * text, as a string; or a `File` or `Blob` with such content, which is read in the worker. Errors refer to an array as `data.json`, and number
+ * its rows from 1.
  */
 export type Data = string | readonly Example[] | Blob;
 
 /**
  * A file of examples as {@link FineTuner.readRows} reads it. Its rows are texts with labels, prompts with completions, conversations, or one
- * plain text; the last kind also stands for the texts of the rows, with `unlabeled`, with a column of texts alone or with a `layout` without labels.
+ * plain text. Texts without labels are of the last kind, too: with `unlabeled`, if there is only a column of texts, or if the `layout` has no labels.
  */
 export type ReadRows = ReadFile & (DrawnRows<'classified', LabelledText> | DrawnRows<'completion', Completion> | DrawnRows<'chat', Conversation> | DrawnRows<'plain', string>);
 
@@ -103,7 +103,7 @@ export interface RowProblem {
  */
 export type ReadNote = EncodingNote | UnreadNote | PlainNote<'carriage-returns'> | PlainNote<'alpaca'>;
 
-/** A note that says all by itself. */
+/** A note that needs no further data. */
 export interface PlainNote<Note> {
   /** What the note says. */
   readonly note: Note;

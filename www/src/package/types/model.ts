@@ -17,16 +17,16 @@ export interface LoadProgress {
   /**
    * The current stage. `download`: the files are being downloaded, and their bytes are counted together; `device`: the device is being
    * opened; `config`: the configuration is being read; `weights`: the weights are being read; `tuning`: tile configurations are being measured on the GPU (with `tiles: 'auto'`); `replay`: the steps of a trajectory are
-   * being applied again; `search`: learning rates are being tried; `readout`: rows are being read, and a readout is fitted on them
-   * before the first step; `programs`: programs are compiled for the GPU, before the first step or the first evaluation; `evaluate`: rows are
+   * being applied again; `search`: learning rates are being tried; `readout`: rows are being read, to
+   * fit a readout on them; `fit`: a readout is being fitted with several strengths of its penalty, one of which is chosen; `programs`: programs are compiled for the GPU, before the first step or the first evaluation; `evaluate`: rows are
    * being evaluated.
    */
-  readonly stage: 'download' | 'device' | 'config' | 'weights' | 'tuning' | 'replay' | 'search' | 'readout' | 'programs' | 'evaluate';
+  readonly stage: 'download' | 'device' | 'config' | 'weights' | 'tuning' | 'replay' | 'search' | 'readout' | 'fit' | 'programs' | 'evaluate';
   /** The file that is being read. It is empty in stages that read no file. */
   readonly file: string;
-  /** The number of bytes so far. In a replay it counts steps, in a search learning rates, and for a readout or an evaluation rows. */
+  /** The number of bytes so far. In a replay it counts steps, in a search learning rates, for a readout or an evaluation rows, and in a fit the strengths that were tried. */
   readonly loaded: number;
-  /** The total number of bytes, steps, learning rates, rows or programs. It is 0 while it is unknown. */
+  /** The total number of bytes, steps, learning rates, rows, strengths or programs. It is 0 while it is unknown. */
   readonly total: number;
 }
 
@@ -96,7 +96,7 @@ export interface CreateOptions {
    */
   readonly cache?: boolean | 'force-cache' | undefined;
   /**
-   * Called while the model loads, while a learning rate is searched for, while rows are evaluated, and while programs are compiled. If
+   * Called while the model loads, while a learning rate is searched for, while a readout is fitted, while rows are evaluated, and while programs are compiled. If
    * the system takes the GPU away, the model is loaded again with further calls of this function, and the interrupted operation then
    * continues by itself.
    */

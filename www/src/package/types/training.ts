@@ -45,12 +45,12 @@ export interface TrainOptions extends Prompting, RunOptions, DrawOptions {
   readonly data: Data;
   /** The file name of `data`, for a string or a `Blob`. It replaces a file's own name. Its extension determines the format: `.csv`, `.tsv`, `.jsonl`, `.json` or `.txt`. Without one, the content does. */
   readonly dataName?: string | undefined;
-  /** Held-out data, on which the model is evaluated every `evaluateEvery` steps. */
+  /** Held-out data, on which the model is evaluated every `evaluateEvery` steps. The other source of held-out data is `holdOut`. `evaluateEvery` needs one of the two. */
   readonly eval?: Data | undefined;
   /**
    * With method `readout` and without `eval`: evaluates after the last fit by cross-validation. Each fifth of the rows is answered by a
-   * classifier that was fitted on the others, so even few rows are all measured. The evaluation of the last step then has the rows that
-   * were answered wrongly.
+   * classifier that was fitted on the others, so all rows are measured, however few there are. The evaluation of the last step then lists
+   * the rows that were answered wrongly.
    */
   readonly crossValidate?: boolean | undefined;
   /** The file name of `eval`, as `dataName` is that of `data`. */
@@ -60,7 +60,7 @@ export interface TrainOptions extends Prompting, RunOptions, DrawOptions {
    * before it is yielded, so a killed tab loses no step that was seen. To continue a run, pass the result of {@link storage} `.run(name)`
    * to {@link FineTuner.restore} and train with the same options. A training that does not continue the stored run replaces it.
    * The name is locked while the run trains: a second training with it, in any tab, is refused before anything is read.
-   * Of a run of method `readout` the last fit is stored. Training with it begins anew, since it takes seconds.
+   * For a run of method `readout`, only the last fit is stored. Such a run is not continued but started again, since it takes seconds.
    */
   readonly keep?: string | undefined;
   /**

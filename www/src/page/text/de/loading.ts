@@ -11,6 +11,7 @@ export const loading: Texts['loading'] = {
   replay: 'Schritte werden wiederholt',
   search: 'Lernraten werden ausprobiert',
   readout: 'Aus den Beispielen wird gelernt',
+  fit: 'Anpassung an die Beispiele',
   mine: 'Mein Modell',
   quickRecord: 'schnell gelernt, aus einem Protokoll',
   withAdapter: ', mit einem Adapter',

@@ -10,4 +10,5 @@ export const results: Texts['results'] = {
   empty: 'Schreib zuerst einen Satz.',
   learned: 'Aus diesem Text hat es gelernt. Kein Wunder, dass es ihn kennt.',
   foreign: 'Dieses Modell kennt die Schrift dieses Textes kaum. Die Antwort sagt also wenig, auch wenn sie sicher aussieht.',
+  unlike: 'Kaum ein Wort dieses Textes kommt in den Beispielen vor, und das Modell liest seine Wörter in Stücken, wie in einer Sprache, die es nicht gelernt hat. Die Antwort sagt also wenig, auch wenn sie sicher aussieht.',
 };

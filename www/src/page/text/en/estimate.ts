@@ -16,5 +16,5 @@ export const estimate = {
   truncated: (many: number, all: number, tokens: number) =>
     `${count(many)} of ${count(all)} ${many === 1 ? 'texts is' : 'texts are'} longer than ${count(tokens)} tokens (words or pieces of words). Only the beginning is read.`,
   answersTruncated: (many: number, all: number, tokens: number) =>
-    `${count(many)} of ${count(all)} ${many === 1 ? 'examples is' : 'examples are'} longer than ${count(tokens)} tokens (words or pieces of words). Of their questions only the end is read. An answer that is longer by itself cannot be learned.`,
+    `${count(many)} of ${count(all)} ${many === 1 ? 'examples is' : 'examples are'} longer than ${count(tokens)} tokens (words or pieces of words). Only the end of their questions is read. An answer that is longer than that on its own cannot be learned.`,
 };

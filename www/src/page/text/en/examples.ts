@@ -40,7 +40,7 @@ export const examples = {
   loadFirst: 'Load a model first',
   templateEnd: 'Your text takes the place of {text}. The model answers at the end.',
   templateMask: 'Your text takes the place of {text}. The model fills in [MASK].',
-  foldNote: 'To measure what it learns, each of them is also sorted by a model that has learned only from others.',
+  foldNote: 'To measure what it learns, each example is also sorted by a model that has learned only from others.',
   noneAside: 'None are kept aside, so what the model learns cannot be measured. That needs at least ten examples.',
   nothingYet: 'There are no examples yet',
   toLearnFrom: 'Text to learn from',

@@ -16,7 +16,7 @@ export const figures = {
   during: (folded: boolean, share: string, better: boolean, baseline: string, label: string) =>
     `${folded ? 'Texts sorted without having seen them' : 'Texts kept aside'}: ${share} right, ${better ? 'better than' : 'compared with'} ${baseline} for always answering ${label}.`,
   better: (label: string, share: number) => `It has learned to tell them apart: always answering ${label} would be right ${percent(share)} of the time.`,
-  notBetter: (label: string, share: number) => `Nothing that it learned can be seen yet: always answering ${label} would be right ${percent(share)} of the time.`,
+  notBetter: (label: string, share: number) => `There is no sign yet that it has learned anything: always answering ${label} would be right ${percent(share)} of the time.`,
   worse: (label: string, share: number) => `It is worse than a guess: always answering ${label} would be right ${percent(share)} of the time.`,
   same: (label: string) => `It answers every text with ${label}.`,
   giveMore: 'Give it more examples.',

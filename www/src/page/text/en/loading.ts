@@ -10,6 +10,7 @@ export const loading = {
   replay: 'Repeating the recorded steps',
   search: 'Trying learning rates',
   readout: 'Learning from the examples',
+  fit: 'Fitting to the examples',
   mine: 'My model',
   quickRecord: 'learned quickly, from a record',
   withAdapter: ', with an adapter',

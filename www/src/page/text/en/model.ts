@@ -6,7 +6,7 @@ export const model = {
   bert: 'Comes with this page (18 MB). It sorts short English texts, and is quick on any device. In our tests it sorted 92% of e-mails and 73% of film reviews correctly.',
   minilm: 'Comes with this page (45 MB). It knows English better, needs fewer examples, and takes longer. In our tests it sorted 94% of e-mails and 79% of film reviews correctly.',
   fromHub: 'From Hugging Face',
-  fromHubNote: 'A public collection of models. Give the name of a model, such as <code>FacebookAI/roberta-base</code>. The download is saved on this device.',
+  fromHubNote: 'A public collection of models. Enter the name of a model, such as <code>FacebookAI/roberta-base</code>. The download is saved on this device.',
   fromFiles: 'From my files',
   fromFilesNote: 'A model you have already: the files <code>config.json</code>, <code>tokenizer.json</code> and <code>model.safetensors</code>, or one <code>.gguf</code> file. Or the zip file of a model that this page has trained deeply and saved.',
   hubName: 'The model’s name, or the address of its page',

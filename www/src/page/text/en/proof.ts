@@ -15,7 +15,7 @@ export const proof = {
   limits:
     'A page cannot stop your browser’s extensions from reading it. In browsers other than Chrome, and at the first visit to some hosts, hostile code in the page could still pass on the names of other hosts, or use WebRTC. The file SECURITY.md of the source code lists all that is known.',
   made: (many: number) => `The page has made ${requests(many)} since you entered them.`,
-  waiting: 'Turn on airplane mode now. The page waits until it sees it.',
+  waiting: 'Turn on airplane mode now. The page waits until this device is offline.',
   onlineAgain: (soFar: string) => `This device is online again. While it was offline: ${soFar}.`,
   notOffline: 'The browser says that it is offline, but this page’s host has answered a request, so this proves nothing. Is the page served from this device?',
   offline: 'This device is offline: a request has just failed. Train now. Everything but the download of a model works.',

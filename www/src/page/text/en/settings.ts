@@ -36,8 +36,8 @@ export const settings = {
   rateNote: 'A token is a word or a piece of a word. The learning rate says how far each step goes, and epsilon how far it looks around first. Enter <code>auto</code> as the learning rate to try five rates first, for fifty steps each.',
   background: 'Keep training while this page is in the background',
   sentencesNoteQuick: 'The model sorts these after learning.',
-  quickNote: 'It reads each example once, as it understands language already, and learns to tell your labels apart.',
-  deepNote: 'It changes the model itself, step by step, and needs a word for each label. Start with the quick way: in our tests it sorted 92% of e-mails correctly, and a thousand steps of this one 80%.',
+  quickNote: 'It already understands language, so it reads each example only once, and learns to tell your labels apart.',
+  deepNote: 'It changes the model itself, step by step, and needs a word for each label. Start with the quick way: in our tests, it sorted 92% of e-mails correctly, and a thousand steps of this one reached 80%.',
   deepAside: (texts: number) => `This way cannot measure each text in turn, so ${plural(texts, 'text is', 'texts are')} kept aside to measure what it learns.`,
   deepUnmeasured: 'This way cannot measure each text in turn, and there are too few texts to keep some aside. So what it learns is not measured.',
   /** A number in a field that is not what it has to be. */

@@ -11,6 +11,7 @@ export const loading: Texts['loading'] = {
   replay: 'Repitiendo los pasos registrados',
   search: 'Probando tasas de aprendizaje',
   readout: 'Aprendiendo de los ejemplos',
+  fit: 'Ajuste a los ejemplos',
   mine: 'Mi modelo',
   quickRecord: 'aprendido rápido, de un registro',
   withAdapter: ', con un adaptador',

@@ -10,4 +10,5 @@ export const results: Texts['results'] = {
   empty: 'Primero escribe una frase.',
   learned: 'Ha aprendido de este texto, así que no sorprende que lo conozca.',
   foreign: 'Este modelo apenas conoce las letras de este texto. Por eso la respuesta dice poco, por segura que parezca.',
+  unlike: 'Casi ninguna palabra de este texto está en los ejemplos, y el modelo las lee a trozos, como en un idioma que no le enseñaron. Por eso la respuesta dice poco, por segura que parezca.',
 };

@@ -11,6 +11,7 @@ export const loading: Texts['loading'] = {
   replay: '記録されたステップを再現中',
   search: '学習率を比較中',
   readout: '例から学習中',
+  fit: '例に合わせて調整中',
   mine: '自分のモデル',
   quickRecord: '記録から再現（すばやく学習）',
   withAdapter: '（アダプター付き）',

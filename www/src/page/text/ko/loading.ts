@@ -11,6 +11,7 @@ export const loading: Texts['loading'] = {
   replay: '기록된 스텝 재현 중',
   search: '여러 학습률 시험 중',
   readout: '예시에서 배우는 중',
+  fit: '예시에 맞추는 중',
   mine: '내 모델',
   quickRecord: '빠르게 배움, 학습 기록에서',
   withAdapter: ', 어댑터 포함',
