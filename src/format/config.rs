@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, bail, err};
-use crate::text::python_json::without_special_numbers;
+use crate::text::python_json;
 
 /// A model's configuration, with Hugging Face's keys. A field that is `null` counts as absent.
 ///
@@ -25,12 +25,7 @@ impl Config {
     /// # Errors
     /// `file-corrupt` if the bytes are not a JSON object.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
-        let parsed = match std::str::from_utf8(bytes) {
-            // Python writes infinite numbers and NaN, which are no JSON. A field that is not read may have them.
-            Ok(text) => serde_json::from_str(&without_special_numbers(text, |number| number.tagged)),
-            Err(_) => serde_json::from_slice(bytes),
-        };
-        match parsed {
+        match python_json::parse(bytes) {
             Ok(Value::Object(fields)) => Ok(Config::from_fields(name, fields)),
             Ok(other) => bail!(FileCorrupt, "{name}: expected a JSON object, found {}", show(&other)),
             Err(error) => bail!(FileCorrupt, "{name}: not valid JSON: {error}"),

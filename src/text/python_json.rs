@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 /// A number that JSON does not have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Special {
     name: &'static str,
     /// The number as transformers writes it in valid JSON.
-    pub(crate) tagged: &'static str,
+    tagged: &'static str,
 }
 
 /// `-Infinity` comes before `Infinity`, which it contains.
@@ -16,6 +18,18 @@ const SPECIAL: [Special; 3] = [
     Special { name: "-Infinity", tagged: r#"{"__float__":"-Infinity"}"# },
     Special { name: "Infinity", tagged: r#"{"__float__":"Infinity"}"# },
 ];
+
+/// Parses a configuration, in which NaN and infinite numbers get the form that transformers gives them in valid JSON. So a field that
+/// is not read may have them.
+///
+/// # Errors
+/// The errors of [`serde_json::from_slice`].
+pub(crate) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(&without_special_numbers(text, |number| number.tagged)),
+        Err(_) => serde_json::from_slice(bytes),
+    }
+}
 
 /// The text with something else in place of NaN, Infinity and -Infinity outside of strings.
 pub(crate) fn without_special_numbers(text: &str, instead: fn(Special) -> &'static str) -> Cow<'_, str> {

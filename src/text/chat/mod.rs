@@ -20,6 +20,7 @@ pub use self::conversation::{Conversation, Message, Variables};
 use self::engine::Raised;
 pub(crate) use self::value::parse;
 use crate::error::{Error, Result, bail, err};
+use crate::text::python_json;
 use crate::text::tokenizer_files::special_tokens;
 
 /// Maximum number of bytes outside quotes in one tag of a template; real tags have a few hundred.
@@ -103,7 +104,7 @@ impl ChatTemplate {
         const CONFIG: &str = "tokenizer_config.json";
         const JINJA: &str = "chat_template.jinja";
         let config = match files.get(CONFIG) {
-            Some(bytes) => serde_json::from_slice(bytes).map_err(|e| err!(FileCorrupt, "{CONFIG}: {e}"))?,
+            Some(bytes) => python_json::parse(bytes).map_err(|e| err!(FileCorrupt, "{CONFIG}: {e}"))?,
             None => Json::Null,
         };
         let found = match (files.get(JINJA), config.get("chat_template")) {

@@ -17,7 +17,7 @@ fn chat_templates_are_found_in_their_files() {
     assert_eq!(render(None, None).unwrap(), None);
     assert_eq!(render(None, Some("{}")).unwrap(), None);
     assert_eq!(render(None, Some(r#"{"chat_template":null}"#)).unwrap(), None);
-    let config = r#"{"bos_token":"<s>","eos_token":{"content":"</s>"},"chat_template":"{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ unk_token }}"}"#;
+    let config = r#"{"model_max_length":Infinity,"bos_token":"<s>","eos_token":{"content":"</s>"},"chat_template":"{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ unk_token }}"}"#;
     assert_eq!(render(None, Some(config)).unwrap().unwrap(), "<s>x</s>");
     assert_eq!(render(Some("{{ bos_token }}file"), Some(config)).unwrap().unwrap(), "<s>file");
     let named = r#"{"chat_template":[{"name":"tool_use","template":"a"},{"name":"default","template":"b"}]}"#;

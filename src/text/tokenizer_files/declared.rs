@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 
 use crate::error::{Result, bail, err};
+use crate::text::python_json;
 
 /// The files with declarations: the tokenizer's class and settings; the special tokens, in older models; and the ids of tokens
 /// outside the vocabulary, in older models.
@@ -185,7 +186,7 @@ impl Declared {
 
 fn object(files: &BTreeMap<String, Vec<u8>>, name: &str) -> Result<Option<Map<String, Value>>> {
     let Some(bytes) = files.get(name) else { return Ok(None) };
-    match serde_json::from_slice(bytes) {
+    match python_json::parse(bytes) {
         Ok(Value::Object(fields)) => Ok(Some(fields)),
         Ok(_) => bail!(FileCorrupt, "{name}: expected a JSON object, found something else"),
         Err(error) => bail!(FileCorrupt, "{name}: not valid JSON: {error}"),
