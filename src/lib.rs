@@ -9,10 +9,10 @@
 //! |floor | modules | contents |
 //! |---|---|---|
 //! | 0 | [`error`], [`names`], [`dtype`], [`rng`], [`future`], [`clock`] | the error type with its stable codes, the names of choices, the storage formats of weights, the random numbers of a run |
-//! | 1 | [`fit`], [`format`], [`text`] | classifiers fitted on the host; model files and where their bytes come from; tokenizers, data sets, tasks, prompt and chat templates, packed batches, metrics |
+//! | 1 | [`fit`], [`mod@format`], [`text`] | classifiers fitted on the host; model files and where their bytes come from; tokenizers, data sets, tasks, prompt and chat templates, packed batches, metrics |
 //! | 2 | [`gpu`] | device and limits, counted buffers, shader composition, recordings and what runs them |
 //! | 3 | [`kernel`] | a typed wrapper for each file of `shaders/` |
-//! | 4 | [`gemm`], [`reference`], `cpu` | the tiles, layouts and plan of matmuls, and their tuner; the CPU reference of each kernel; the CPU backend |
+//! | 4 | [`gemm`], [`mod@reference`], `cpu` | the tiles, layouts and plan of matmuls, and their tuner; the CPU reference of each kernel; the CPU backend |
 //! | 5 | [`model`] | the spec, the families, weights on the device, one transformer, heads, generation |
 //! | 6 | [`zo`] | directions, estimators, updates, schedules, the record of a probe |
 //! | 7 | [`train`] | sessions, the options and settings of a run, the trajectory file, the training loop, evaluation, replay, saving |

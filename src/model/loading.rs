@@ -32,7 +32,7 @@ pub struct LoadProgress {
 }
 
 impl Weights {
-    /// Loads every tensor of the spec, a few MiB at a time, with matrices in the format `wanted` ([`stored_as`]). If a file
+    /// Loads every tensor of the spec, a few MiB at a time, with matrices in the format `wanted` ([`super::stored_as`]). If a file
     /// `layers` is given, the matrices of layers are written to it and then streamed.
     ///
     /// Values below the smallest normal f32 become zero: GPUs flush them, and replay must not depend on that.

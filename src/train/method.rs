@@ -23,7 +23,7 @@ pub enum LoraA {
     /// A is drawn from the seed and frozen; only B is trained, as in LoRA-FA (Zhang et al. 2023, arXiv 2308.03303). The directions
     /// then have fewer dimensions.
     Frozen,
-    /// A is computed from the inputs of the layers on the first batches and then frozen: see [`super::basis`]. The trajectory
+    /// A is computed from the inputs of the layers on the first batches and then frozen: see `basis.rs`. The trajectory
     /// contains it.
     Activations,
 }

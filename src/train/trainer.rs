@@ -164,7 +164,7 @@ impl Trainer {
     /// [`Trainer::settle`].
     ///
     /// # Errors
-    /// `non-finite-loss` with advice if the run has exploded ([`super::watch`]). The run has then ended: its records end at the
+    /// `non-finite-loss` with advice if the run has exploded (see `watch.rs`). The run has then ended: its records end at the
     /// last good step, but the session's weights do not match them. Errors from the backend.
     pub async fn step(&mut self, session: &mut Session) -> Result<Option<StepReport>> {
         let step = self.done();

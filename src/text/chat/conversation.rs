@@ -225,7 +225,7 @@ impl Conversation {
 }
 
 impl Serialize for Conversation {
-    /// The object that [`Conversation::of_row`] or [`Conversation::of_pair`] reads.
+    /// The object that `Conversation::of_row` or `Conversation::of_pair` reads.
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         let (prompt, completion) = self.messages.split_at(self.prompt.min(self.messages.len()));

@@ -1,7 +1,7 @@
 //! The tokenizer of a GGUF file, rebuilt from its `tokenizer.ggml.*` fields.
 //!
-//! - `gpt2` is byte-level BPE with the pre-tokenizers of [`pre`].
-//! - `llama` and `t5` are SentencePiece vocabularies, and `bert` is WordPiece: [`pieces`].
+//! - `gpt2` is byte-level BPE with the pre-tokenizers of `pre`.
+//! - `llama` and `t5` are SentencePiece vocabularies, and `bert` is WordPiece: `pieces`.
 //!
 //! Defaults follow llama.cpp (`llama_vocab::impl::load` in `src/llama-vocab.cpp`).
 

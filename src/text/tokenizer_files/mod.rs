@@ -1,10 +1,10 @@
 //! The tokenizer of a Hugging Face directory: from `tokenizer.json`, or from the vocabulary files of older models.
 //!
-//! - [`class`] chooses the rule, like the tokenizer classes of transformers 5.
-//! - [`vocabulary`] reads `vocab.json`, `merges.txt` and `vocab.txt`, [`sentencepiece`] a SentencePiece model.
-//! - [`pipeline`] builds the tokenizer of each class from them, and [`frame`] adds the special tokens around a text.
-//! - [`oniguruma`] translates the regular expressions of a `tokenizer.json`.
-//! - [`declared`] reads the small files that add special tokens and settings, also for a `tokenizer.json`.
+//! - `class` chooses the rule, like the tokenizer classes of transformers 5.
+//! - `vocabulary` reads `vocab.json`, `merges.txt` and `vocab.txt`, `sentencepiece` a SentencePiece model.
+//! - `pipeline` builds the tokenizer of each class from them, and `frame` adds the special tokens around a text.
+//! - `oniguruma` translates the regular expressions of a `tokenizer.json`.
+//! - `declared` reads the small files that add special tokens and settings, also for a `tokenizer.json`.
 
 pub(super) mod charsmap;
 mod class;
