@@ -46,7 +46,7 @@ fn by_rows(text: &str) -> Cow<'_, str> {
 /// The rows of a file that is one object of columns, as objects on a line each. A column is an array (`{"text": ["a", "b"], ..}`), or an
 /// object whose keys number the rows (`{"text": {"0": "a", "1": "b"}, ..}`, as pandas writes it). `None` for other files.
 fn transposed(text: &str) -> Option<String> {
-    let file: Map<String, Value> = serde_json::from_str(text).ok()?;
+    let Fields(file) = serde_json::from_str(text).ok()?;
     let columns: Vec<(String, BTreeMap<u64, Value>)> =
         file.into_iter().map(|(name, column)| Some((name, cells(column)?))).collect::<Option<_>>()?;
     let (_, first) = columns.first()?;
@@ -69,7 +69,11 @@ fn cells(column: Value) -> Option<BTreeMap<u64, Value>> {
     let cells: BTreeMap<u64, Value> = match column {
         Value::Array(cells) => (0..).zip(cells).collect(),
         Value::Object(numbered) => {
-            let number = |(key, value): (String, Value)| Some((key.parse().ok()?, value));
+            let number = |(key, value): (String, Value)| {
+                let number: u64 = key.parse().ok()?;
+                // Another spelling, such as 00, would be the same row.
+                (number.to_string() == key).then_some((number, value))
+            };
             numbered.into_iter().map(number).collect::<Option<_>>()?
         }
         _ => return None,

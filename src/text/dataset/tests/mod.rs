@@ -369,3 +369,9 @@ fn a_key_that_only_later_rows_have_is_listed_as_unread() {
     let reading = inspect("x.jsonl", rows.as_bytes(), &Wanted::default()).unwrap();
     assert_eq!(reading.notes, [Note::Unread { columns: vec!["sentence2".to_owned()] }]);
 }
+
+#[test]
+fn a_column_that_is_there_twice_is_refused() {
+    let message = refused("a.json", r#"{"text":["a","b"],"text":["c","d"],"label":["x","y"]}"#);
+    assert!(message.contains("the field `text` twice"), "{message}");
+}
